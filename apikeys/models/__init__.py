@@ -1,0 +1,3 @@
+from apikeys.models.user import Membership, User
+
+__all__ = ["Membership", "User"]

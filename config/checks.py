@@ -1,0 +1,83 @@
+"""System checks: what must not be, said before the first request."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import connection
+
+MINIMUM_VERSION = 160_000
+
+
+@register()
+def production_is_not_a_sandbox(**kwargs: Any) -> list[CheckMessage]:
+    if not settings.PRODUCTION:
+        return []
+    found: list[CheckMessage] = []
+    if settings.DEBUG:
+        found.append(Error("DEBUG is on in production.", hint="Unset SALDO_DEBUG.", id="saldo.E001"))
+    if settings.SANDBOX:
+        found.append(Error("Sandbox providers are on in production.", hint="Unset SANDBOX.", id="saldo.E002"))
+    if not settings.ALLOWED_HOSTS or "*" in settings.ALLOWED_HOSTS:
+        found.append(Error("ALLOWED_HOSTS names no host.", hint="ALLOWED_HOSTS=api.example.com", id="saldo.E003"))
+    if not settings.PUBLIC_BASE_URL.startswith("https://"):
+        found.append(
+            Error("PUBLIC_BASE_URL is not https.", hint="PUBLIC_BASE_URL=https://api.example.com", id="saldo.E004")
+        )
+    if settings.EMBEDDED_DATABASE:
+        found.append(
+            Warning("The embedded PostgreSQL serves production.", hint="Set DATABASE_URL.", id="saldo.W005")
+        )
+    return found
+
+
+@register()
+def secrets_are_strong(**kwargs: Any) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    if len(settings.SECRET_KEY) < 40:
+        found.append(Error("SECRET_KEY is too short.", hint="At least 40 random characters.", id="saldo.E006"))
+    if any(len(pepper) < 32 for pepper in settings.KEY_PEPPERS.values()):
+        found.append(Error("A key pepper is too short.", hint="KEY_PEPPERS=1:<64 hex digits>", id="saldo.E007"))
+    return found
+
+
+@register()
+def deadlines_nest(**kwargs: Any) -> list[CheckMessage]:
+    if settings.PROVIDER_DEADLINE_SECONDS < settings.REQUEST_DEADLINE_SECONDS:
+        return []
+    return [
+        Error(
+            "A provider call may outlast the request that makes it.",
+            hint="PROVIDER_DEADLINE_SECONDS must be below REQUEST_DEADLINE_SECONDS.",
+            id="saldo.E008",
+        )
+    ]
+
+
+@register(Tags.database)
+def database_keeps_its_word(databases: list[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """PostgreSQL ≥ 16, durable commits (outside tests), and the timeouts that keep one request from holding all."""
+    if not databases or "default" not in databases:
+        return []
+    found: list[CheckMessage] = []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, setting FROM pg_settings")
+        setting = dict(cursor.fetchall())
+    if int(setting["server_version_num"]) < MINIMUM_VERSION:
+        found.append(Error("PostgreSQL is older than 16.", id="saldo.E010"))
+    if settings.SALDO_ENV != "test":
+        for name in ("fsync", "full_page_writes", "synchronous_commit"):
+            if setting[name] in {"off", "local"} and not (name == "synchronous_commit" and setting[name] == "local"):
+                found.append(
+                    Error(f"{name} is off: acknowledged purchases could be lost.", hint=f"{name} = on", id="saldo.E011")
+                )
+    for name in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
+        if setting[name] == "0":
+            found.append(
+                Error(
+                    f"{name} does not reach the database.",
+                    hint=f"A pooler drops start-up options: ALTER ROLE … SET {name} = …",
+                    id="saldo.E012",
+                )
+            )
+    return found

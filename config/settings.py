@@ -1,0 +1,230 @@
+"""Every setting of the product, from the environment (see README, "In production")."""
+
+from pathlib import Path
+from typing import Any
+
+import structlog
+from django.core.exceptions import ImproperlyConfigured
+
+from config import database, env
+from config.logs import logging_config
+
+BASE_DIR: Path = env.BASE_DIR
+ENV = env.load()
+
+# production (unless told otherwise), development (`make run`) or test.
+SALDO_ENV = ENV.str("SALDO_ENV", default="production")
+if SALDO_ENV not in {"production", "development", "test"}:
+    raise ImproperlyConfigured("SALDO_ENV is production, development or test.")
+PRODUCTION = SALDO_ENV == "production"
+
+
+def secret(name: str) -> str:
+    """A secret from the environment; without it nothing starts."""
+    value = ENV.str(name, default="")
+    if not value:
+        raise ImproperlyConfigured(f"{name} is not set. `make run` generates it; in production set it yourself.")
+    return value
+
+
+SECRET_KEY = secret("SECRET_KEY")
+SECRET_KEY_FALLBACKS = ENV.list("SECRET_KEY_FALLBACKS", default=[])
+# "version:hex" pairs, newest first; API keys are stored as HMAC-SHA256 under one of them.
+KEY_PEPPERS = dict(pair.split(":", 1) for pair in secret("KEY_PEPPERS").split(","))
+# Fernet keys, newest first; what must be recoverable is encrypted with the first.
+ENCRYPTION_KEYS = secret("ENCRYPTION_KEYS").split(",")
+
+# Off in development too: an API client must see the same errors everywhere.
+DEBUG = ENV.bool("SALDO_DEBUG", default=False)
+PUBLIC_BASE_URL = ENV.str("PUBLIC_BASE_URL", default=f"http://127.0.0.1:{ENV.int('PORT', default=8000)}").rstrip("/")
+ALLOWED_HOSTS = ENV.list("ALLOWED_HOSTS", default=[] if PRODUCTION else ["*"])
+CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
+# How many proxies of ours stand in front: that many X-Forwarded-For entries are believed.
+NUM_PROXIES = ENV.int("NUM_PROXIES", default=0)
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "unfold.contrib.import_export",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "django_filters",
+    "knox",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "import_export",
+    "django_q",
+    "config",
+    "templates",
+    "wallets",
+    "apikeys",
+    "catalog",
+    "notifications",
+    "activations",
+]
+
+MIDDLEWARE = [
+    "config.logs.RequestLogMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = False  # a redirected POST loses its body
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Database -----------------------------------------------------------------------
+# Importing this starts nothing: manage.py, the server and the tests call database.join().
+
+DATABASE_URL = ENV.str("DATABASE_URL", default="")
+EMBEDDED_DATABASE = not DATABASE_URL
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": ENV.db_url_config(DATABASE_URL or database.embedded().url)
+    | {
+        "CONN_MAX_AGE": None,  # a connection per request is 5 to 8 times slower
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "application_name": "saldo",
+            "connect_timeout": 5,
+            "options": " ".join(f"-c {name}={value}" for name, value in database.ROLE_SETTINGS.items()),
+        },
+        "TEST": {"NAME": "test_saldo"},
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
+
+# Apps add their own proofs to `audit_ledger` here: functions that yield differences.
+LEDGER_CHECKS: list[str] = ["activations.audit.checks"]
+
+# --- Work that happens later ----------------------------------------------------------
+
+Q_REDIS_URL = ENV.str("Q_REDIS_URL", default="")
+Q_CLUSTER: dict[str, Any] = {
+    "name": "saldo",
+    "workers": ENV.int("Q_WORKERS", default=2),
+    "bulk": 1,
+    "timeout": 300,
+    "retry": 3600,  # far above timeout: a task still running is never handed out again
+    "max_attempts": 1,  # our own rows are the work; the next tick looks again
+    "save_limit": 100,
+    "recycle": 5_000,
+    "poll": 0.2,
+    "catch_up": False,
+    "scheduler": False,  # ticks come from `manage.py worker`, see config/ticks.py
+    "label": "Queue",
+    **({"redis": Q_REDIS_URL} if Q_REDIS_URL else {"orm": "default"}),
+}
+
+# --- People -----------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "apikeys.User"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_BASE_URL.startswith("https://")
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if NUM_PROXIES else None
+SECURE_HSTS_SECONDS = ENV.int("HSTS_SECONDS", default=0)
+X_FRAME_OPTIONS = "DENY"
+
+# --- The API ------------------------------------------------------------------------------
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["config.api.ExactJSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["config.api.StrictJSONParser", "config.api.StrictFormParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.AlwaysJSON",
+    "DEFAULT_PAGINATION_CLASS": None,
+    "DEFAULT_METADATA_CLASS": None,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "NUM_PROXIES": NUM_PROXIES,
+    "UNAUTHENTICATED_USER": None,
+    "COERCE_DECIMAL_TO_STRING": False,
+}
+REST_KNOX: dict[str, Any] = {"AUTH_HEADER_PREFIX": "Bearer", "AUTO_REFRESH": False}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Saldo API",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# --- The sandbox: development and tests only (a system check refuses it elsewhere) ---------
+
+SANDBOX = ENV.bool("SANDBOX", default=not PRODUCTION)
+SANDBOX_DELAY_SECONDS = ENV.float("SANDBOX_DELAY_SECONDS", default=3)
+
+# How long one call to a provider may take in all, and how long a crashed request keeps
+# its idempotency key to itself (longer than any living request can last).
+PROVIDER_DEADLINE_SECONDS = ENV.float("PROVIDER_DEADLINE_SECONDS", default=10)
+REQUEST_DEADLINE_SECONDS = ENV.float("REQUEST_DEADLINE_SECONDS", default=30)
+# Texts of received SMS and stored idempotent answers are erased after this long.
+SMS_TEXT_RETENTION_DAYS = ENV.int("SMS_TEXT_RETENTION_DAYS", default=30)
+QUARANTINE_DAYS = ENV.int("QUARANTINE_DAYS", default=7)
+
+# --- Pages, files, logs ---------------------------------------------------------------------
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+STATIC_URL = "/static/"
+STATIC_ROOT = env.data_dir() / "static"
+WHITENOISE_USE_FINDERS = not PRODUCTION
+WHITENOISE_AUTOREFRESH = False
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+LOGGING_CONFIG = None
+logging_config(as_json=PRODUCTION, level=ENV.str("LOG_LEVEL", default="INFO"))
+log = structlog.get_logger(__name__)
+
+UNFOLD: dict[str, Any] = {"SITE_TITLE": "Saldo", "SITE_HEADER": "Saldo", "SITE_URL": "/api/docs"}

@@ -1,0 +1,44 @@
+"""Every path of the host, and what answers where there is none."""
+
+from collections.abc import Iterable
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, URLResolver, path
+
+from config.api import NATIVE, Contract, Problem, contract_of, problem_of, route
+from config.status import status
+
+CONTRACTS: Iterable[Contract] = (NATIVE,)
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("admin/", admin.site.urls),
+    route("status", status, "status"),
+]
+
+
+def answer(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """A refusal outside any view: the contract's shape, HTML only for a browser that asks for it."""
+    contract = contract_of(request, CONTRACTS)
+    if contract is None and "text/html" in request.headers.get("Accept", ""):
+        return render(request, "error.html", {"problem": problem}, status=problem.status)
+    return (contract or NATIVE).plain_response(problem)
+
+
+def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return answer(request, Problem(400, "malformed", "The request could not be understood."))
+
+
+def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return answer(request, Problem(403, "forbidden", "You may not do this."))
+
+
+def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return answer(request, Problem(404, "not_found", "Not found."))
+
+
+def handler500(request: HttpRequest) -> HttpResponse:
+    return answer(request, problem_of(Exception()))
+
+

@@ -1,0 +1,22 @@
+"""Money: who has it, what moved it, what is set aside, and what must be told about it."""
+
+from wallets.models.customer import Customer
+from wallets.models.event import Event
+from wallets.models.exchange import ExchangeRate
+from wallets.models.hold import Hold, Release
+from wallets.models.ledger import Account, AccountTotal, Entry, Transaction, Wallet
+from wallets.models.tick import Tick
+
+__all__ = [
+    "Account",
+    "AccountTotal",
+    "Customer",
+    "Entry",
+    "Event",
+    "ExchangeRate",
+    "Hold",
+    "Release",
+    "Tick",
+    "Transaction",
+    "Wallet",
+]
