@@ -25,9 +25,7 @@ def production_is_not_a_sandbox(**kwargs: Any) -> list[CheckMessage]:
             Error("PUBLIC_BASE_URL is not https.", hint="PUBLIC_BASE_URL=https://api.example.com", id="saldo.E004")
         )
     if settings.EMBEDDED_DATABASE:
-        found.append(
-            Warning("The embedded PostgreSQL serves production.", hint="Set DATABASE_URL.", id="saldo.W005")
-        )
+        found.append(Warning("The embedded PostgreSQL serves production.", hint="Set DATABASE_URL.", id="saldo.W005"))
     return found
 
 

@@ -40,5 +40,3 @@ def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def handler500(request: HttpRequest) -> HttpResponse:
     return answer(request, problem_of(Exception()))
-
-

@@ -16,7 +16,6 @@ from rest_framework.request import Request
 MAX_DEPTH = 32
 
 
-
 class Malformed(exceptions.ParseError):
     """The body or the query is not what it claims to be: 400."""
 

@@ -19,7 +19,6 @@ from config.errors import DomainError, InvalidInput
 log = structlog.get_logger(__name__)
 
 
-
 @dataclass(frozen=True)
 class Problem:
     """Why a request was refused, before any wire."""
@@ -119,8 +118,6 @@ def flatten(detail: Any, prefix: str = "") -> dict[str, list[str]]:
             nested |= flatten(item, f"{prefix}.{index}" if prefix else str(index))
         return nested
     return {prefix or "non_field_errors": [str(detail)]}
-
-
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,14 @@
 """JSON out: Decimals as exact numbers."""
 
-from decimal import Decimal
 from typing import Any
 
 import simplejson
 from rest_framework.renderers import BaseRenderer
 from rest_framework.utils.encoders import JSONEncoder
 
+from config.numbers import plain
 
-
-def plain(value: Decimal) -> Decimal:
-    """The same number without trailing zeros or an exponent: 150.500000 → 150.5, 1E+2 → 100."""
-    value = value.normalize()
-    exponent = value.as_tuple().exponent
-    return value.quantize(Decimal(1)) if isinstance(exponent, int) and exponent > 0 else value
-
+__all__ = ["ExactJSONRenderer", "dumps", "plain"]
 
 
 class ExactJSONRenderer(BaseRenderer):

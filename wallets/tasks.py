@@ -1,0 +1,17 @@
+"""Ticks: each looks at what is due now, and may run twice at once."""
+
+from django.db import connection
+
+from wallets.services.holds import expire_due_holds
+
+
+def release_expired_holds() -> int:
+    """Give back holds past their deadline that no order has claimed."""
+    return expire_due_holds()
+
+
+def roll_up_accounts() -> int:
+    """Add what was committed since the last run to the accounts' totals; returns entries added."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT wallets_roll_up()")
+        return int(cursor.fetchone()[0])
