@@ -115,6 +115,11 @@ DATABASES: dict[str, dict[str, Any]] = {
         "OPTIONS": {
             "application_name": "saldo",
             "connect_timeout": 5,
+            # A database host that vanished without a word is noticed within half a minute.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 4,
+            "tcp_user_timeout": 30_000,
             "options": " ".join(f"-c {name}={value}" for name, value in database.ROLE_SETTINGS.items()),
         },
         "TEST": {"NAME": "test_saldo"},
@@ -145,6 +150,14 @@ Q_CLUSTER: dict[str, Any] = {
     "label": "Queue",
     **({"redis": Q_REDIS_URL} if Q_REDIS_URL else {"orm": "default"}),
 }
+
+# Periodic work: a function without arguments, and its interval in seconds (see config/ticks.py).
+TICKS: dict[str, float] = {
+    "wallets.tasks.release_expired_holds": 30,
+    "wallets.tasks.roll_up_accounts": 300,
+}
+# A queue that has answered no tick for this long is killed and replaced by `manage.py worker`.
+QUEUE_STALE_SECONDS = ENV.float("QUEUE_STALE_SECONDS", default=60)
 
 # --- People -----------------------------------------------------------------------------
 

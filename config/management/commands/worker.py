@@ -1,0 +1,13 @@
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from config.watchdog import Watchdog
+
+
+class Command(BaseCommand):
+    help = "Run periodic and queued work until SIGTERM or SIGINT; replaces a queue that has gone silent."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        Watchdog(stale_seconds=settings.QUEUE_STALE_SECONDS).run()
