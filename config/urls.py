@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from config.api import NATIVE, Contract, Problem, contract_of, problem_of, route
 from config.status import status
@@ -15,6 +15,7 @@ CONTRACTS: Iterable[Contract] = (NATIVE,)
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     route("status", status, "status"),
+    path("", include("apikeys.api.urls")),
 ]
 
 

@@ -1,3 +1,8 @@
+"""Who may come in: people, their membership of customers, keys, and what counts and remembers their requests."""
+
+from apikeys.models.idempotency import IdempotencyKey
+from apikeys.models.key import ApiKey, Mode, Scope
+from apikeys.models.throttle import ThrottleWindow
 from apikeys.models.user import Membership, User
 
-__all__ = ["Membership", "User"]
+__all__ = ["ApiKey", "IdempotencyKey", "Membership", "Mode", "Scope", "ThrottleWindow", "User"]

@@ -31,11 +31,17 @@ class User(AbstractUser):
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
-    objects: ClassVar[EmailUserManager] = EmailUserManager()  # type: ignore[assignment]
+    objects: ClassVar[EmailUserManager] = EmailUserManager()
 
     class Meta:
         ordering = ("email",)
-        constraints = (models.UniqueConstraint(Lower("email"), name="user_email_unique_without_case"),)
+        constraints = (
+            models.UniqueConstraint(
+                Lower("email"),
+                name="user_email_unique_without_case",
+                violation_error_message="A user with this e-mail address already exists.",
+            ),
+        )
 
     def __str__(self) -> str:
         return self.email

@@ -33,6 +33,14 @@ class Problem:
 
 # Business codes that are not simply 422.
 STATUS_BY_CODE: dict[str, int] = {
+    "unauthenticated": 401,
+    "api_key_required": 401,
+    "invalid_api_key": 401,
+    "token_required": 401,
+    "invalid_token": 401,
+    "invalid_login": 401,
+    "missing_scope": 403,
+    "not_an_owner": 403,
     "not_found": 404,
     "account_suspended": 403,
     "activation_expired": 410,
