@@ -1,0 +1,31 @@
+"""Why nothing can be quoted."""
+
+from config.errors import DomainError
+
+
+class InvalidService(DomainError):
+    """There is no such service, or it is switched off."""
+
+    code = "invalid_service"
+    message = "Invalid service."
+
+
+class InvalidCountry(DomainError):
+    """There is no such country, or nothing is sold there at all."""
+
+    code = "invalid_country"
+    message = "Invalid country."
+
+
+class NotOffered(DomainError):
+    """The service is not sold in the country to this customer now."""
+
+    code = "not_offered"
+    message = "This service is not offered in this country."
+
+
+class PriceInThePast(DomainError):
+    """A price may begin now or later: what was in force stays as it was."""
+
+    code = "price_in_the_past"
+    message = "A price cannot begin in the past."
