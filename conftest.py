@@ -1,12 +1,35 @@
 """The suite runs on a real PostgreSQL of its own, without fsync, ended with the suite."""
 
 import os
+from collections.abc import Iterator
+
+import django
+import pytest
 
 from config import database, env
 
 os.environ.setdefault("SALDO_DATA", str(env.BASE_DIR / ".data" / "test"))
 os.environ["SALDO_ENV"] = "test"
+# Named here and not in pyproject.toml: pytest-django would import the settings before these lines.
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 for name, value in env.generated_secrets().items():
     os.environ.setdefault(name, value)
 if not os.environ.get("DATABASE_URL"):
-    database.join(database.embedded(durable=False))
+    database.join(database.embedded())
+django.setup()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _flush_may_truncate() -> Iterator[None]:
+    """The books refuse TRUNCATE; the flush after `transaction=True` tests, and nothing else, may."""
+    from django.db.backends.postgresql.operations import DatabaseOperations
+
+    flush = DatabaseOperations.execute_sql_flush
+
+    def allowed(operations: DatabaseOperations, statements: list[str]) -> None:
+        # Django runs the list in one transaction, so SET LOCAL ends with it.
+        flush(operations, ["SET LOCAL saldo.allow_truncate = 'on'", *statements] if statements else [])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "execute_sql_flush", allowed)
+        yield
