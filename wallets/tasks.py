@@ -2,6 +2,7 @@
 
 from django.db import connection
 
+from wallets.services.events import erase_payloads
 from wallets.services.holds import expire_due_holds
 
 
@@ -15,3 +16,8 @@ def roll_up_accounts() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT wallets_roll_up()")
         return int(cursor.fetchone()[0])
+
+
+def erase_event_payloads() -> int:
+    """Empty events whose texts may not be kept any longer."""
+    return erase_payloads()

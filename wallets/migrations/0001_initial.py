@@ -75,6 +75,7 @@ class Migration(migrations.Migration):
                 ('sequence', models.IntegerField()),
                 ('payload', models.JSONField()),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('erase_after', models.DateTimeField(help_text="When the payload's personal content is erased.", null=True)),
             ],
             options={
                 'ordering': ('-id',),
@@ -273,6 +274,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='event',
             index=models.Index(fields=['customer', 'id'], name='event_by_customer'),
+        ),
+        migrations.AddIndex(
+            model_name='event',
+            index=models.Index(condition=models.Q(('erase_after__isnull', False)), fields=['erase_after'], name='event_to_erase'),
         ),
         migrations.AddConstraint(
             model_name='event',

@@ -20,13 +20,19 @@ class Event(models.Model):
     sequence = models.IntegerField()
     payload = models.JSONField()
     created_at = models.DateTimeField(db_default=Now())
+    erase_after = models.DateTimeField(null=True, help_text="When the payload's personal content is erased.")
 
     class Meta:
         ordering = ("-id",)
         constraints = (
             models.UniqueConstraint(fields=("object_type", "object_id", "sequence"), name="event_sequence_unique"),
         )
-        indexes = (models.Index(fields=("customer", "id"), name="event_by_customer"),)
+        indexes = (
+            models.Index(fields=("customer", "id"), name="event_by_customer"),
+            models.Index(
+                fields=("erase_after",), condition=models.Q(erase_after__isnull=False), name="event_to_erase"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.kind} #{self.object_id}"

@@ -1,15 +1,28 @@
 """The outbox: telling what happened, in the transaction in which it happened."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
 from django.db.models import Max
+from django.utils import timezone
 
 from wallets.models import Event
 
 
-def emit(*, customer_id: int, kind: str, object_type: str, object_id: int, payload: dict[str, Any]) -> Event:
-    """Write one event. Call it while the object's row is locked: that makes `sequence` gapless."""
+def emit(
+    *,
+    customer_id: int,
+    kind: str,
+    object_type: str,
+    object_id: int,
+    payload: dict[str, Any],
+    erase_after: datetime | None = None,
+) -> Event:
+    """Write one event. Call it while the object's row is locked: that makes `sequence` gapless.
+
+    A payload that holds a text or a code says by `erase_after` when it must be gone.
+    """
     assert connection.in_atomic_block, "an event belongs to the transaction of what it tells"
     earlier = Event.objects.filter(object_type=object_type, object_id=object_id)
     return Event.objects.create(
@@ -19,4 +32,11 @@ def emit(*, customer_id: int, kind: str, object_type: str, object_id: int, paylo
         object_id=object_id,
         sequence=(earlier.aggregate(last=Max("sequence"))["last"] or 0) + 1,
         payload=payload,
+        erase_after=erase_after,
     )
+
+
+def erase_payloads(*, limit: int = 1_000) -> int:
+    """Empty the payloads whose time has come; returns how many. Safe to run twice at once."""
+    due = Event.objects.filter(erase_after__lte=timezone.now()).order_by("erase_after").values("pk")[:limit]
+    return Event.objects.filter(pk__in=due).update(payload={}, erase_after=None)
