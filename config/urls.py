@@ -16,6 +16,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     route("status", status, "status"),
     path("", include("apikeys.api.urls")),
+    path("", include("wallets.api.urls")),
+    path("", include("activations.api.urls")),
+    path("", include("catalog.api.urls")),
 ]
 
 

@@ -12,7 +12,9 @@ class CountryQuerySet(models.QuerySet["Country"]):
 
     def with_operators_count(self) -> "CountryQuerySet":
         """Adds `operators_count`: the active operators we know there, 0 when none."""
-        return self.annotate(operators_count=Count("operators", filter=Q(operators__is_active=True)))
+        count = Count("operators", filter=Q(operators__is_active=True))
+        # Said again: a query that groups forgets the model's own order.
+        return self.annotate(operators_count=count).order_by("id")
 
 
 class Country(models.Model):
