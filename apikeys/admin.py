@@ -28,18 +28,18 @@ def staff(request: HttpRequest) -> str:
 
 
 @admin.register(Group)
-class GroupAdmin(BaseGroupAdmin, ModelAdmin):  # type: ignore[misc]
+class GroupAdmin(BaseGroupAdmin, ModelAdmin):
     pass
 
 
-class MembershipInline(TabularInline):  # type: ignore[misc]
+class MembershipInline(TabularInline):
     model = Membership
     extra = 0
     raw_id_fields = ("customer",)
 
 
 @admin.register(User)
-class UserAdmin(BaseUserAdmin, ModelAdmin):  # type: ignore[misc]
+class UserAdmin(BaseUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserAddForm
     change_password_form = AdminPasswordChangeForm
@@ -76,7 +76,7 @@ KEY_FACTS = ("key_prefix", "status", "last_used_at", "revoked_at", "created_at",
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ModelAdmin):  # type: ignore[misc]
+class ApiKeyAdmin(ModelAdmin):
     """Issued by the add form, ended by the revoke dialog; never deleted, because the ledger names them."""
 
     form = KeyForm

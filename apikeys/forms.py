@@ -4,7 +4,11 @@ from typing import Any, ClassVar
 
 from django import forms
 from unfold.forms import BaseDialogForm, UserCreationForm
-from unfold.widgets import UnfoldAdminCheckboxSelectMultiple, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from apikeys.models import ApiKey, Scope, User
 from apikeys.services import keys
@@ -12,17 +16,17 @@ from apikeys.services.terms import check_terms
 from config.errors import InvalidInput
 
 
-class UserAddForm(UserCreationForm):  # type: ignore[misc]
+class UserAddForm(UserCreationForm):
     class Meta:
         model = User
         fields = ("email",)
 
 
-class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
+class KeyForm(forms.ModelForm):
     """A key's terms; its wallet only when it is made."""
 
     scopes = forms.MultipleChoiceField(
-        choices=Scope.choices, initial=Scope.values, widget=UnfoldAdminCheckboxSelectMultiple
+        choices=Scope.choices, initial=Scope.values, widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
 
     class Meta:
@@ -60,8 +64,8 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
                 cleaned["wallet"] = keys.wallet_for(cleaned["customer"], cleaned["wallet"], None)
         except InvalidInput as refusal:
             for name, texts in refusal.errors.items():
-                self.add_error(name if name in self.fields else "wallet", texts)  # type: ignore[arg-type]
+                self.add_error(name if name in self.fields else "wallet", texts)
 
 
-class RevokeForm(BaseDialogForm):  # type: ignore[misc]
+class RevokeForm(BaseDialogForm):
     reason = forms.CharField(max_length=200, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))

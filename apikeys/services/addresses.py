@@ -24,6 +24,8 @@ def is_allowed(address: str, networks: list[str]) -> bool:
 
 def canonical_network(text: str) -> str:
     """`10.0.0.7/8` → `10.0.0.0/8`, `10.0.0.7` → `10.0.0.7/32`. Raises ValueError."""
+    if "%" in text:
+        raise ValueError("A zone means something on one machine only.")
     return str(ipaddress.ip_network(text.strip(), strict=False))
 
 
