@@ -23,9 +23,7 @@ class InboundMessage(models.Model):
     sender = models.CharField(max_length=32, blank=True)
     text = models.TextField(blank=True)
     code = models.CharField(max_length=32, blank=True)
-    activation = models.ForeignKey(
-        Activation, on_delete=models.PROTECT, null=True, blank=True, related_name="messages"
-    )
+    activation = models.ForeignKey(Activation, on_delete=models.PROTECT, null=True, blank=True, related_name="messages")
     state = models.CharField(max_length=10, choices=State)
     received_at = models.DateTimeField(db_default=Now())
     erase_after = models.DateTimeField(help_text="When sender, text and code are erased.")

@@ -17,9 +17,7 @@ class PoolNumber(models.Model):
 
     class Meta:
         ordering = ("id",)
-        constraints = (
-            models.CheckConstraint(condition=Q(phone__regex=r"^\+[0-9]{8,15}$"), name="pool_number_e164"),
-        )
+        constraints = (models.CheckConstraint(condition=Q(phone__regex=r"^\+[0-9]{8,15}$"), name="pool_number_e164"),)
         indexes = (
             models.Index(fields=("country", "free_from"), condition=Q(is_active=True), name="pool_number_stock"),
         )

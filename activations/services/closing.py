@@ -93,9 +93,7 @@ def _finish(activation: Activation, *, actor: str) -> Activation:
 def _look(activation: Activation) -> bool:
     """Fetch what has arrived; True when that earned the money."""
     provider = provider_for(activation.provider)
-    for text in provider.texts(
-        activation.provider_number_id, deadline_seconds=settings.PROVIDER_DEADLINE_SECONDS
-    ):
+    for text in provider.texts(activation.provider_number_id, deadline_seconds=settings.PROVIDER_DEADLINE_SECONDS):
         receive_text(
             provider=provider.name,
             provider_message_id=text.id,

@@ -5,9 +5,10 @@ import unicodedata
 
 # Words that announce a code, in the languages such SMS come in.
 ANNOUNCING = (
-    "code", "codigo", "código", "codice", "kode", "kod", "kodu", "koodi", "código", "código", "otp", "pin", "passcode",
+    "code", "codigo", "código", "codice", "kode", "kod", "kodu", "koodi", "otp", "pin", "passcode",
     "password", "token", "verification", "verify", "verificação", "vérification", "confirmation", "bestätigungscode",
-    "код", "пароль", "кодом", "كود", "رمز", "कोड", "验证码", "驗證碼", "校验码", "認証コード", "コード", "인증번호", "인증",
+    "код", "пароль", "кодом", "كود", "رمز", "कोड",
+    "验证码", "驗證碼", "校验码", "認証コード", "コード", "인증번호", "인증",
 )  # fmt: skip
 _WORD = "|".join(re.escape(word) for word in sorted(set(ANNOUNCING), key=len, reverse=True))
 

@@ -37,23 +37,40 @@ def receive_text(
     comes after its rental was given back becomes a `late` case for staff; one nobody waits for is
     kept as unmatched.
     """
+    now = timezone.now()
+    message = InboundMessage(
+        provider=provider,
+        provider_message_id=provider_message_id,
+        to=to,
+        sender=sender[:32],
+        text=text,
+        code=extract_code(text),
+        received_at=received_at or now,
+        erase_after=now + timedelta(days=settings.SMS_TEXT_RETENTION_DAYS),
+    )
     try:
-        with transaction.atomic():
-            activation = _listener(to, activation_id)
-            # Looked up only once locked: a concurrent duplicate waits here.
-            earlier = _earlier(provider, provider_message_id)
-            if earlier is not None:
-                return earlier
-            message = _store(provider, provider_message_id, to, text, sender, received_at, activation)
-            if activation is not None and message.state == State.MATCHED:
-                _earn(activation, message)
-            return message
+        return _file(message, activation_id)
     except IntegrityError:
-        # Two copies of an unmatched one at once: nothing was there to lock.
-        earlier = _earlier(provider, provider_message_id)
+        # Two copies of an unmatched one at once: there was no rental to lock.
+        earlier = _earlier(message)
         if earlier is None:
             raise
         return earlier
+
+
+@transaction.atomic
+def _file(message: InboundMessage, activation_id: int | None) -> InboundMessage:
+    activation = _listener(message.to, activation_id)
+    # Looked up only once locked: a concurrent duplicate waits here.
+    earlier = _earlier(message)
+    if earlier is not None:
+        return earlier
+    message.activation = activation
+    message.state = _state_for(activation)
+    message.save(force_insert=True)
+    if activation is not None and message.state == State.MATCHED:
+        _earn(activation, message)
+    return message
 
 
 @transaction.atomic
@@ -79,30 +96,6 @@ def _listener(to: str, activation_id: int | None) -> Activation | None:
     return rentals.filter(phone=to, closed_at__gt=timezone.now() - LATE_WITHIN).order_by("-id").first()
 
 
-def _store(
-    provider: str,
-    provider_message_id: str,
-    to: str,
-    text: str,
-    sender: str,
-    received_at: datetime | None,
-    activation: Activation | None,
-) -> InboundMessage:
-    now = timezone.now()
-    return InboundMessage.objects.create(
-        provider=provider,
-        provider_message_id=provider_message_id,
-        to=to,
-        sender=sender[:32],
-        text=text,
-        code=extract_code(text),
-        activation=activation,
-        state=_state_for(activation),
-        received_at=received_at or now,
-        erase_after=now + timedelta(days=settings.SMS_TEXT_RETENTION_DAYS),
-    )
-
-
 def _state_for(activation: Activation | None) -> str:
     if activation is None:
         return State.UNMATCHED
@@ -123,9 +116,7 @@ def _earn(activation: Activation, message: InboundMessage) -> None:
         activation.received_at = message.received_at
         activation.due_at = activation.expires_at
         activation.attempts = 0
-        activation.save(
-            update_fields=["status", "closing_as", "code", "received_at", "due_at", "attempts", "charge"]
-        )
+        activation.save(update_fields=["status", "closing_as", "code", "received_at", "due_at", "attempts", "charge"])
     emit(
         customer_id=activation.customer_id,
         kind="activation.code_received",
@@ -144,5 +135,6 @@ def _earn(activation: Activation, message: InboundMessage) -> None:
     )
 
 
-def _earlier(provider: str, provider_message_id: str) -> InboundMessage | None:
-    return InboundMessage.objects.filter(provider=provider, provider_message_id=provider_message_id).first()
+def _earlier(message: InboundMessage) -> InboundMessage | None:
+    same = InboundMessage.objects.filter(provider=message.provider, provider_message_id=message.provider_message_id)
+    return same.first()

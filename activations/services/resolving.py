@@ -72,9 +72,7 @@ def _claim(limit: int) -> list[Activation]:
             .order_by("due_at")[:limit]
         )
         claim_ends = now + timedelta(seconds=3 * settings.PROVIDER_DEADLINE_SECONDS)
-        Activation.objects.filter(pk__in=[row.pk for row in due]).update(
-            due_at=claim_ends, attempts=F("attempts") + 1
-        )
+        Activation.objects.filter(pk__in=[row.pk for row in due]).update(due_at=claim_ends, attempts=F("attempts") + 1)
     return due
 
 

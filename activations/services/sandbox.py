@@ -14,9 +14,7 @@ BATCH = 100
 
 def deliver_due_texts(*, limit: int = BATCH) -> int:
     """Deliver every sandbox SMS whose time has come; returns how many. Safe to run twice at once."""
-    due = list(
-        SandboxNumber.objects.filter(next_text_at__lte=timezone.now()).order_by("next_text_at")[:limit]
-    )
+    due = list(SandboxNumber.objects.filter(next_text_at__lte=timezone.now()).order_by("next_text_at")[:limit])
     return sum(_deliver(number) for number in due)
 
 

@@ -86,5 +86,3 @@ def conversion_of(activation: Activation) -> Conversion | None:
         currency=activation.original_currency or "",
         rate=activation.rate or Decimal(1),
     )
-
-

@@ -5,7 +5,7 @@ from config.api.rendering import ExactJSONRenderer, dumps, plain
 
 # Before the views: DRF's APIView loads the classes above by name while it is imported.
 from config.api.problems import NATIVE, Contract, Problem, contract_of, problem_of, render_native  # isort: skip
-from config.api.fields import MoneyField, NewestFirst  # isort: skip
+from config.api.fields import Moment, MoneyField, NewestFirst, Text, Whole, filtered  # isort: skip
 from config.api.views import BaseView, route  # isort: skip
 
 __all__ = [
@@ -15,13 +15,17 @@ __all__ = [
     "Contract",
     "ExactJSONRenderer",
     "Malformed",
+    "Moment",
     "MoneyField",
     "NewestFirst",
     "Problem",
     "StrictFormParser",
     "StrictJSONParser",
+    "Text",
+    "Whole",
     "contract_of",
     "dumps",
+    "filtered",
     "parse_json",
     "plain",
     "problem_of",

@@ -1,10 +1,12 @@
 """Fields and pages that every contract shares."""
 
 import re
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.http import QueryDict
+from django_filters import FilterSet
 from rest_framework import exceptions, serializers
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
@@ -15,10 +17,49 @@ MAX_PAGE = 100
 MONEY = re.compile(r"\A[0-9]{1,12}(\.[0-9]{1,6})?\Z")
 
 
-class MoneyField(serializers.Field):  # type: ignore[type-arg]
+WHOLE = re.compile(r"\A-?[0-9]{1,18}\Z")
+MOMENT = re.compile(r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]{4,15}([Zz]|[+-][0-9]{2}:?[0-9]{2})?\Z")
+WHOLE_SECONDS = "%Y-%m-%dT%H:%M:%SZ"
+
+
+class Text(serializers.CharField):
+    """Text that is sent as text: a number is not one. Nothing is trimmed."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"trim_whitespace": False, **options})
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Whole(serializers.IntegerField):
+    """A whole number in ASCII digits; neither 5.0 nor true."""
+
+    def to_internal_value(self, data: Any) -> int:
+        text = data if isinstance(data, str) else str(data) if type(data) is int else ""
+        if not WHOLE.match(text):
+            self.fail("invalid")
+        return super().to_internal_value(text)
+
+
+class Moment(serializers.DateTimeField):
+    """A moment in ISO 8601, UTC unless it says otherwise; shown in UTC, in whole seconds."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"format": WHOLE_SECONDS, **options})
+
+    def to_internal_value(self, value: Any) -> datetime:
+        if not isinstance(value, str) or not MOMENT.match(value):
+            self.fail("invalid", format="2026-04-17T09:10:00Z")
+        return super().to_internal_value(value)
+
+
+class MoneyField(serializers.Field[Decimal, Any, Decimal, Any]):
     """A positive amount: ASCII digits, at most 6 places, below a trillion."""
 
-    default_error_messages: ClassVar[dict[str, str]] = {
+    default_error_messages: ClassVar[dict[str, Any]] = {
         "invalid": "Give an amount like 12.50: digits, at most 6 after the point.",
         "zero": "The amount must be above zero.",
     }
@@ -70,3 +111,11 @@ class NewestFirst(CursorPagination):
 
 def _cursor_in(link: str | None) -> str | None:
     return QueryDict(link.split("?", 1)[1]).get("cursor") if link else None
+
+
+def filtered(filter_set: type[FilterSet], request: Request, queryset: Any) -> Any:
+    """The queryset as the query parameters ask; what they may not say is a 422, per parameter."""
+    asked = filter_set(request.query_params, queryset=queryset, request=request)
+    if not asked.is_valid():
+        raise exceptions.ValidationError({name: list(errors) for name, errors in asked.errors.items()})
+    return asked.qs

@@ -45,6 +45,7 @@ STATUS_BY_CODE: dict[str, int] = {
     "account_suspended": 403,
     "activation_expired": 410,
     "activation_canceled": 410,
+    "activation_failed": 410,
     "activation_completed": 409,
     "invalid_service": 400,
     "invalid_country": 400,

@@ -1,0 +1,108 @@
+"""The native wire of activations."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from django.utils import timezone
+from rest_framework import serializers
+
+from activations.errors import InvalidCountry, InvalidService
+from activations.models import Activation, InboundMessage
+from activations.services.buying import Wish
+from config.api import Moment, Text
+from config.numbers import plain
+
+Status = Activation.Status
+
+# Our states in the contract's words.
+WORDS: Mapping[str, str] = {
+    Status.REQUESTED: "pending",
+    Status.CALLING: "pending",
+    Status.UNKNOWN: "pending",
+    Status.WAITING: "pending",
+    Status.CLOSING: "pending",
+    Status.RECEIVED: "completed",
+    Status.FINISHED: "completed",
+    Status.EXPIRED: "expired",
+    Status.CANCELED: "canceled",
+    Status.FAILED: "failed",
+}
+
+
+class BuyInput(serializers.Serializer[Any]):
+    service = Text(max_length=100, help_text="Service slug, such as telegram.")
+    country = Text(max_length=2, help_text="Country code, such as US.")
+
+    def wish(self) -> Wish:
+        """What is wanted. A missing or mistyped field is an invalid one: 400 in this contract."""
+        if not self.is_valid():
+            raise (InvalidService if "service" in self.errors else InvalidCountry)
+        return Wish(**self.validated_data)
+
+
+class ActivationShown(serializers.ModelSerializer[Activation]):
+    phone = serializers.SerializerMethodField(help_text="E.164; null until the provider has given a number.")
+    service = serializers.CharField(source="service.slug")
+    country = serializers.CharField(source="country.code")
+    timeout = serializers.SerializerMethodField(help_text="Seconds left for the SMS.")
+    created_at = Moment()
+    status = serializers.SerializerMethodField()
+    price = serializers.SerializerMethodField()
+    expires_at = Moment()
+    code = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Activation
+        fields = (
+            "id", "phone", "service", "country", "timeout", "created_at", "uuid", "status", "price", "currency",
+            "expires_at", "code", "mode",
+        )  # fmt: skip
+
+    def get_phone(self, row: Activation) -> str | None:
+        return row.phone or None
+
+    def get_timeout(self, row: Activation) -> int:
+        return row.seconds_left(timezone.now()) if row.is_open else 0
+
+    def get_status(self, row: Activation) -> str:
+        return WORDS[row.status]
+
+    def get_price(self, row: Activation) -> Decimal:
+        return plain(row.price)
+
+    def get_code(self, row: Activation) -> str | None:
+        return row.code or None
+
+
+class MessageShown(serializers.ModelSerializer[InboundMessage]):
+    received_at = Moment()
+
+    class Meta:
+        model = InboundMessage
+        fields = ("code", "text", "sender", "received_at")
+
+
+class SmsShown(serializers.Serializer[Any]):
+    """The answer to `check-sms`: null and pending, or the code for ever."""
+
+    code = serializers.SerializerMethodField()
+    status = serializers.SerializerMethodField()
+    messages = serializers.SerializerMethodField()
+
+    def get_code(self, row: Activation) -> str | None:
+        # A text without a code in it is still what the customer waits for.
+        first = next(iter(self._messages(row)), None)
+        return row.code or (first.text if first else "") or None
+
+    def get_status(self, row: Activation) -> str:
+        return WORDS[row.status]
+
+    def get_messages(self, row: Activation) -> list[dict[str, Any]]:
+        return list(MessageShown(self._messages(row), many=True).data)
+
+    def _messages(self, row: Activation) -> list[InboundMessage]:
+        return sorted(
+            (message for message in row.messages.all() if message.state == InboundMessage.State.MATCHED),
+            key=lambda message: message.pk,
+        )

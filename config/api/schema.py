@@ -1,0 +1,42 @@
+"""Small pieces for describing the API in OpenAPI."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, inline_serializer
+from rest_framework import serializers
+
+PAGE_META = inline_serializer(
+    "PageMeta",
+    {
+        "next_cursor": serializers.CharField(allow_null=True),
+        "previous_cursor": serializers.CharField(allow_null=True),
+        "limit": serializers.IntegerField(),
+    },
+)
+
+
+def enveloped(name: str, shown: Any) -> Any:
+    """`{"data": …}` around one object."""
+    return inline_serializer(name, {"data": shown})
+
+
+def paged(name: str, shown: Any) -> Any:
+    """`{"data": […], "meta": …}` around a cursor page."""
+    return inline_serializer(name, {"data": shown, "meta": PAGE_META})
+
+
+def page_parameters() -> list[OpenApiParameter]:
+    return [
+        OpenApiParameter("limit", OpenApiTypes.INT, description="Rows on a page: 1 to 100, 50 unless told."),
+        OpenApiParameter("cursor", OpenApiTypes.STR, description="`meta.next_cursor` of the page before."),
+    ]
+
+
+def filter_parameters(filter_set: Any) -> list[OpenApiParameter]:
+    """The parameters of a django-filter FilterSet, and of its pages."""
+    described = [
+        OpenApiParameter(name, OpenApiTypes.STR, description=str(found.extra.get("help_text", "")))
+        for name, found in filter_set.base_filters.items()
+    ]
+    return [*described, *page_parameters()]

@@ -1,0 +1,62 @@
+"""The wallet of the key that asks."""
+
+from typing import ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apikeys.api.base import KeyView
+from config.api import NewestFirst, filtered
+from wallets.api import schema
+from wallets.api.filters import MovementFilter, PlatformFilter, StatementFilter
+from wallets.api.serializers import PlatformTransactionShown, TransactionShown, WalletShown
+from wallets.models import Transaction, Wallet
+
+
+class StatementPages(NewestFirst):
+    ordering = "-wallet_seq"
+
+
+class Balance(KeyView):
+    @extend_schema(tags=["Wallet"], summary="Get wallet balance", responses={200: schema.Balance})
+    def get(self, request: Request) -> Response:
+        return Response({"data": WalletShown(Wallet.objects.get(pk=self.credential.wallet_id)).data})
+
+
+class Movements(KeyView):
+    """A wallet's movements, newest first, in cursor pages."""
+
+    filter_set: ClassVar[type[MovementFilter]] = StatementFilter
+    shown: ClassVar[type[TransactionShown]] = TransactionShown
+
+    def page(self, request: Request) -> Response:
+        pages: StatementPages = StatementPages()
+        rows = filtered(self.filter_set, request, Transaction.objects.statement(self.credential.wallet_id))
+        page = pages.paginate_queryset(rows, request, view=self)
+        return Response({"data": self.shown(page, many=True).data, "meta": pages.meta()})
+
+
+class Statement(Movements):
+    @extend_schema(
+        tags=["Wallet"],
+        summary="Wallet transactions",
+        parameters=schema.parameters(StatementFilter),
+        responses={200: schema.Statement},
+    )
+    def get(self, request: Request) -> Response:
+        return self.page(request)
+
+
+class PlatformTransactions(Movements):
+    filter_set = PlatformFilter
+    shown = PlatformTransactionShown
+
+    @extend_schema(
+        tags=["Wallet"],
+        summary="Platform transactions",
+        parameters=schema.parameters(PlatformFilter),
+        responses={200: schema.Platform},
+    )
+    def get(self, request: Request) -> Response:
+        return self.page(request)
