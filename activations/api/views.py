@@ -55,9 +55,7 @@ class Buy(ActivationsView):
 class Activations(ActivationsView):
     @extend_schema(tags=TAG, summary="List activations", parameters=schema.PARAMETERS, responses={200: schema.Many})
     def get(self, request: Request) -> Response:
-        pages = NewestFirst()
-        page = pages.paginate_queryset(filtered(ActivationFilter, request, self.mine()), request, view=self)
-        return Response({"data": ActivationShown(page, many=True).data, "meta": pages.meta()})
+        return NewestFirst.respond(request, filtered(ActivationFilter, request, self.mine()), ActivationShown)
 
 
 class ActivationDetail(ActivationsView):

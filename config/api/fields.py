@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 from django.http import QueryDict
 from django_filters import FilterSet
 from rest_framework import exceptions, serializers
-from rest_framework.pagination import CursorPagination
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from config.api.rendering import plain
 
@@ -96,9 +97,19 @@ class NewestFirst(CursorPagination):
 
     def decode_cursor(self, request: Request) -> Any:
         try:
-            return super().decode_cursor(request)
+            cursor = super().decode_cursor(request)
         except exceptions.NotFound:
-            raise exceptions.ValidationError({"cursor": ["This is not a cursor of this list."]}) from None
+            cursor = Cursor(0, False, "?")
+        if cursor is not None and cursor.position is not None and not WHOLE.match(cursor.position):
+            raise exceptions.ValidationError({"cursor": ["This is not a cursor of this list."]})
+        return cursor
+
+    @classmethod
+    def respond(cls, request: Request, rows: Any, shown: type[serializers.BaseSerializer[Any]]) -> Response:
+        """One page of `rows` as `shown`: `{"data": […], "meta": …}`."""
+        pages = cls()
+        page = pages.paginate_queryset(rows, request)
+        return Response({"data": shown(page, many=True).data, "meta": pages.meta()})
 
     def meta(self) -> dict[str, Any]:
         """`next_cursor` and `previous_cursor`, to be sent back as `cursor`; null at either end."""

@@ -31,10 +31,8 @@ class Movements(KeyView):
     shown: ClassVar[type[TransactionShown]] = TransactionShown
 
     def page(self, request: Request) -> Response:
-        pages: StatementPages = StatementPages()
         rows = filtered(self.filter_set, request, Transaction.objects.statement(self.credential.wallet_id))
-        page = pages.paginate_queryset(rows, request, view=self)
-        return Response({"data": self.shown(page, many=True).data, "meta": pages.meta()})
+        return StatementPages.respond(request, rows, self.shown)
 
 
 class Statement(Movements):
