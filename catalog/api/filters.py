@@ -10,7 +10,7 @@ from catalog.models.country import CountryQuerySet
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
-def filtered(filterset: filters.FilterSet) -> QuerySet:  # type: ignore[type-arg]
+def filtered(filterset: filters.FilterSet) -> QuerySet:
     """The rows that pass. Raises ValidationError, per field."""
     if not filterset.is_valid():
         raise ValidationError(filterset.errors)

@@ -37,7 +37,7 @@ class RateField(MoneyField):
         return plain(value.quantize(RATE, ROUND_HALF_UP))
 
 
-class ServiceShown(serializers.Serializer[PricedService]):
+class ServiceShown(serializers.Serializer[Any]):
     id = serializers.IntegerField(source="service.id")
     name = serializers.CharField(source="service.name")
     slug = serializers.CharField(source="service.slug")
@@ -46,14 +46,14 @@ class ServiceShown(serializers.Serializer[PricedService]):
     max_quantity = serializers.IntegerField(source="service.max_quantity")
 
 
-class CountryShown(serializers.Serializer[Country]):
+class CountryShown(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     name = serializers.CharField()
     code = serializers.CharField(help_text="ISO 3166 alpha-2: what `buy` takes.")
     is_available = serializers.BooleanField(help_text="Whether anything can be bought there now.")
 
 
-class PricedCountryShown(serializers.Serializer[PricedCountry]):
+class PricedCountryShown(serializers.Serializer[Any]):
     id = serializers.IntegerField(source="country.id")
     name = serializers.CharField(source="country.name")
     code = serializers.CharField(source="country.code")

@@ -1,10 +1,11 @@
 """What is sold: a product is whatever carries a price, an offer is one kind of product."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery
 
 from catalog.models.country import Country
 
@@ -70,6 +71,15 @@ class OfferQuerySet(models.QuerySet["Offer"]):
         (the pool) leaves it empty and answers when it is asked.
         """
         return self.filter(is_active=True, service__is_active=True, country__is_enabled=True).exclude(stock=0)
+
+    def with_base_price(self, at: datetime) -> "OfferQuerySet":
+        """Adds `base_amount` and `base_currency`: the latest base price at `at`, for staff to see."""
+        from catalog.models.price import Price
+
+        latest = Price.objects.base().filter(product=OuterRef("pk"), effective_from__lte=at).newest_first()
+        return self.annotate(
+            base_amount=Subquery(latest.values("amount")[:1]), base_currency=Subquery(latest.values("currency")[:1])
+        )
 
 
 class Offer(models.Model):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from catalog.models import MarkupRule
 
 if TYPE_CHECKING:
-    from catalog.services.resolution import Priceable
+    from catalog.services.resolution import Sold
 
 # service, country, provider, kind: earlier ones weigh more.
 Condition = tuple[int | None, int | None, str | None, str | None]
@@ -24,7 +24,7 @@ class Markup:
         named = {_named(condition) for condition in self._rules}
         self._most_specific_first = sorted(named, reverse=True)
 
-    def rule_for(self, offer: "Priceable") -> MarkupRule | None:
+    def rule_for(self, offer: "Sold") -> MarkupRule | None:
         """At most 16 look-ups, however many rules there are."""
         facts = (offer.service_id, offer.country_id, offer.provider, offer.kind)
         for named in self._most_specific_first:

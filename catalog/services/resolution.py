@@ -15,7 +15,7 @@ from typing import Generic, Protocol, TypeVar
 
 from django.utils import timezone
 
-from catalog.models import CustomerPricing, MarkupRule, Price, PriceList
+from catalog.models import CustomerPricing, MarkupRule, Offer, Price, PriceList
 from catalog.services.markup import Markup
 from wallets.errors import NoExchangeRate
 from wallets.services import exchange
@@ -44,7 +44,9 @@ class Priceable(Protocol):
     def cost_currency(self) -> str: ...
 
 
-Offered = TypeVar("Offered", bound=Priceable)
+# An offer is Priceable, but mypy does not see through the descriptors of its columns.
+Sold = Priceable | Offer
+Offered = TypeVar("Offered", bound=Sold)
 
 
 class Source(StrEnum):
@@ -98,7 +100,7 @@ def resolve(
 class _Book:
     """Everything that bears on some products' prices for one customer at one moment, read once."""
 
-    def __init__(self, offered: Sequence[Priceable], *, customer_id: int, currency: str, at: datetime) -> None:
+    def __init__(self, offered: Sequence[Sold], *, customer_id: int, currency: str, at: datetime) -> None:
         self.currency = currency
         self.at = at
         self.missing: NoExchangeRate | None = None
@@ -117,7 +119,7 @@ class _Book:
             return None
         return Quote(offer, amount, self.currency, found.amount, found.currency, rate, found.source, found.source_id)
 
-    def _find(self, offer: Priceable) -> _Found | None:
+    def _find(self, offer: Sold) -> _Found | None:
         prices = self._prices.get(offer.product_id, {})
         return (
             prices.get(Source.CUSTOMER)
@@ -126,7 +128,7 @@ class _Book:
             or prices.get(Source.BASE)
         )
 
-    def _marked_up(self, offer: Priceable, base: _Found | None) -> _Found | None:
+    def _marked_up(self, offer: Sold, base: _Found | None) -> _Found | None:
         rule = self._markup.rule_for(offer)
         if rule is None:
             return None
