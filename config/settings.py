@@ -153,8 +153,13 @@ Q_CLUSTER: dict[str, Any] = {
 
 # Periodic work: a function without arguments, and its interval in seconds (see config/ticks.py).
 TICKS: dict[str, float] = {
+    "activations.tasks.settle_due_activations": 1,
+    "activations.tasks.deliver_sandbox_texts": 1,
     "wallets.tasks.release_expired_holds": 30,
     "wallets.tasks.roll_up_accounts": 300,
+    "wallets.tasks.erase_event_payloads": 300,
+    "activations.tasks.erase_old_texts": 300,
+    "apikeys.tasks.erase_expired": 300,
 }
 # A queue that has answered no tick for this long is killed and replaced by `manage.py worker`.
 QUEUE_STALE_SECONDS = ENV.float("QUEUE_STALE_SECONDS", default=60)
@@ -190,7 +195,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.AlwaysJSON",
     "DEFAULT_PAGINATION_CLASS": None,
     "DEFAULT_METADATA_CLASS": None,
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "config.api.schema.Schema",
     "NUM_PROXIES": NUM_PROXIES,
     "UNAUTHENTICATED_USER": None,
     "COERCE_DECIMAL_TO_STRING": False,
@@ -198,10 +203,13 @@ REST_FRAMEWORK: dict[str, Any] = {
 REST_KNOX: dict[str, Any] = {"AUTH_HEADER_PREFIX": "Bearer", "AUTO_REFRESH": False}
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Saldo API",
+    "DESCRIPTION": "Numbers, messages and orders, paid from prepaid wallets.",
     "VERSION": "1",
+    "SERVERS": [{"url": PUBLIC_BASE_URL}],
     "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/developer",
+    "POSTPROCESSING_HOOKS": ["config.api.schema.tidy"],
+    "TAGS": [{"name": name} for name in ("SMS catalog", "Activations", "Wallet", "Developer account")],
     "REDOC_DIST": "SIDECAR",
 }
 

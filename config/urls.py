@@ -6,7 +6,9 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView
 
+from config import docs
 from config.api import NATIVE, Contract, Problem, contract_of, problem_of, route
 from config.status import status
 
@@ -15,6 +17,9 @@ CONTRACTS: Iterable[Contract] = (NATIVE,)
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     route("status", status, "status"),
+    route("api/schema", SpectacularAPIView.as_view(), "schema"),
+    route("api/docs", docs.docs, "docs"),
+    route("api/docs/reference", docs.reference, "reference"),
     path("", include("apikeys.api.urls")),
     path("", include("wallets.api.urls")),
     path("", include("activations.api.urls")),

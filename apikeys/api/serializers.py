@@ -1,50 +1,12 @@
 """The native wire of key management: what may be sent, and how it is shown."""
 
-import re
-from datetime import datetime
 from typing import Any
 
 from rest_framework import serializers
 
 from apikeys.models import ApiKey, Mode, Scope
 from apikeys.services.terms import MAX_NAME, MAX_NETWORKS, MAX_RATE
-
-MOMENT = re.compile(r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]{4,15}([Zz]|[+-][0-9]{2}:?[0-9]{2})?\Z")
-WHOLE_SECONDS = "%Y-%m-%dT%H:%M:%SZ"
-
-
-class Text(serializers.CharField):
-    """Text that is sent as text: a number is not one. Nothing is trimmed."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{"trim_whitespace": False, **options})
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-class Whole(serializers.IntegerField):
-    """A whole number in ASCII digits; neither 5.0 nor true."""
-
-    def to_internal_value(self, data: Any) -> int:
-        text = data if isinstance(data, str) else str(data) if type(data) is int else ""
-        if not re.match(r"\A-?[0-9]{1,18}\Z", text):
-            self.fail("invalid")
-        return super().to_internal_value(text)
-
-
-class Moment(serializers.DateTimeField):
-    """A moment in ISO 8601, UTC unless it says otherwise; shown in UTC, in whole seconds."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{"format": WHOLE_SECONDS, **options})
-
-    def to_internal_value(self, value: Any) -> datetime:
-        if not isinstance(value, str) or not MOMENT.match(value):
-            self.fail("invalid", format="2026-04-17T09:10:00Z")
-        return super().to_internal_value(value)
+from config.api import Moment, Text, Whole
 
 
 class LoginInput(serializers.Serializer[Any]):

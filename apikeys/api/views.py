@@ -64,10 +64,7 @@ class KeyPages(NewestFirst):
 class ApiKeys(DashboardView):
     @extend_schema(tags=["Developer account"], summary="List API keys", responses={200: KeyList})
     def get(self, request: Request) -> Response:
-        pages = KeyPages()
-        owned = ApiKey.objects.owned_by(self.user.pk).select_related("wallet")
-        page = pages.paginate_queryset(owned, request, view=self)
-        return Response({"data": KeyShown(page, many=True).data, "meta": pages.meta()})
+        return KeyPages.respond(request, ApiKey.objects.owned_by(self.user.pk).select_related("wallet"), KeyShown)
 
     @extend_schema(
         tags=["Developer account"],

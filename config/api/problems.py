@@ -84,7 +84,7 @@ def _domain_problem(error: DomainError) -> Problem:
     return Problem(STATUS_BY_CODE.get(error.code, 422), error.code, error.message, errors, facts, headers)
 
 
-_API_CODES = {
+API_CODES = {
     400: ("malformed", "The request could not be understood."),
     401: ("unauthenticated", "Authentication is required."),
     403: ("forbidden", "You may not do this."),
@@ -99,7 +99,7 @@ def _api_problem(error: exceptions.APIException) -> Problem:
     if isinstance(error, exceptions.ValidationError):
         errors = flatten(error.detail)
         return Problem(422, "validation_failed", "The given data was invalid.", errors)
-    code, message = _API_CODES.get(error.status_code, ("refused", "The request was refused."))
+    code, message = API_CODES.get(error.status_code, ("refused", "The request was refused."))
     detail = error.detail if isinstance(error.detail, str) else message
     headers = {}
     wait = getattr(error, "wait", None)

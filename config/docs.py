@@ -1,0 +1,68 @@
+"""`GET /api/docs`: the first page that a customer's developer sees."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from config.api.problems import API_CODES, STATUS_BY_CODE
+from config.errors import DomainError
+
+MAGIC_SERVICES = (
+    ("sandbox-silent", "A number, never an SMS. It expires after 5 seconds."),
+    ("sandbox-no-stock", "No numbers: 422 no_numbers_available."),
+    ("sandbox-refused", "The provider says no."),
+    ("sandbox-unknown", "The provider hangs, then turns out to have given the number: 202 at first."),
+    ("sandbox-multi", "Three SMS, a second apart."),
+)
+
+
+class Slug(NamedTuple):
+    """One row of the table of errors."""
+
+    status: int
+    code: str
+    message: str
+
+
+def docs(request: HttpRequest) -> HttpResponse:
+    """Quick start, the rules that hold everywhere, every error slug, the sandbox; then the reference."""
+    return render(
+        request,
+        "docs/index.html",
+        {
+            "base_url": settings.PUBLIC_BASE_URL,
+            "slugs": slugs(),
+            "sandbox": settings.SANDBOX,
+            "delay": settings.SANDBOX_DELAY_SECONDS,
+            "magic_services": MAGIC_SERVICES,
+        },
+    )
+
+
+def reference(request: HttpRequest) -> HttpResponse:
+    """Every endpoint, rendered from the OpenAPI document."""
+    return render(request, "docs/reference.html", {})
+
+
+def slugs() -> list[Slug]:
+    """Every slug once, by status; a business refusal's own words go before the general ones."""
+    by_code: dict[str, Slug] = {}
+    for slug in (*_business(DomainError), *_general()):
+        by_code.setdefault(slug.code, slug)
+    return sorted(by_code.values())
+
+
+def _general() -> Iterator[Slug]:
+    for status, (code, message) in API_CODES.items():
+        yield Slug(status, code, message)
+
+
+def _business(error: Any) -> Iterator[Slug]:
+    """Every refusal the apps know, by walking the subclasses: the table cannot fall behind the code."""
+    for kind in error.__subclasses__():
+        yield Slug(STATUS_BY_CODE.get(kind.code, HTTPStatus.UNPROCESSABLE_ENTITY), kind.code, kind.message)
+        yield from _business(kind)
