@@ -26,7 +26,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import quote, unquote
 
 ROLE = "saldo"
 DATABASE = "saldo"
@@ -131,6 +132,14 @@ def embedded(*, durable: bool | None = None) -> Cluster:
     if durable is None:
         durable = os.environ.get("SALDO_ENV") != "test"
     return Cluster(data_dir(), int(os.environ.get("SALDO_PG_VERSION", "18")), durable)
+
+
+def from_url(url: str) -> dict[str, Any]:
+    """`DATABASE_URL` as a Django database; as for libpq, the host `%2Frun%2Fpostgresql` is a socket's folder."""
+    import environ
+
+    found: dict[str, Any] = environ.Env.db_url_config(url)
+    return found | {"HOST": unquote(found["HOST"])}
 
 
 def join(cluster: Cluster) -> str:

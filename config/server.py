@@ -38,12 +38,14 @@ def main() -> None:
 
 
 def _run() -> int:
-    env.data_dir().mkdir(parents=True, exist_ok=True)
+    (env.data_dir() / "static").mkdir(parents=True, exist_ok=True)
     with open(env.data_dir() / "run", "a+") as folder:
         _claim_folder(folder)
         _claim_port()
         env.write_development_env()
         env.load()
+        # Libraries' words to their developers: kept for the tests, noise in a newcomer's terminal.
+        os.environ.setdefault("PYTHONWARNINGS", "ignore")
         try:
             return _serve(_prepare())
         finally:

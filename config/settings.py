@@ -107,8 +107,9 @@ TEMPLATES: list[dict[str, Any]] = [
 
 DATABASE_URL = ENV.str("DATABASE_URL", default="")
 EMBEDDED_DATABASE = not DATABASE_URL
+_DATABASE: dict[str, Any] = database.from_url(DATABASE_URL) if DATABASE_URL else database.embedded().django
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": (ENV.db_url_config(DATABASE_URL) if DATABASE_URL else database.embedded().django)
+    "default": _DATABASE
     | {
         "CONN_MAX_AGE": None,  # a connection per request is 5 to 8 times slower
         "CONN_HEALTH_CHECKS": True,
@@ -121,7 +122,8 @@ DATABASES: dict[str, dict[str, Any]] = {
             "keepalives_count": 4,
             "tcp_user_timeout": 30_000,
             "options": " ".join(f"-c {name}={value}" for name, value in database.ROLE_SETTINGS.items()),
-        },
+        }
+        | _DATABASE.get("OPTIONS", {}),  # what DATABASE_URL says, such as sslmode
         "TEST": {"NAME": "test_saldo"},
     }
 }

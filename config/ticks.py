@@ -102,7 +102,8 @@ def run(name: str) -> None:
 
 
 def _answer(name: str, seconds: float, error: str) -> None:
-    close_old_connections()  # the function may have left a broken one
+    if not connection.in_atomic_block:  # never in a queue process
+        close_old_connections()  # the function may have left a broken one
     _execute(ANSWER, {"name": name, "seconds": seconds, "error": error})
 
 
