@@ -14,7 +14,7 @@ _HOST = os.environ.get("HOST") or "127.0.0.1"  # whoever wants more than this ma
 _PROXIES = int(os.environ.get("NUM_PROXIES") or 0)
 
 bind = f"{_HOST}:{os.environ.get('PORT') or 8000}"
-worker_class = "gthread"
+worker_class = "config.gunicorn_worker.Worker"
 workers = int(os.environ.get("WEB_WORKERS") or max(2, os.cpu_count() or 1))
 # A thread waits while a provider answers, and holds one database connection.
 threads = int(os.environ.get("WEB_THREADS") or 16)
