@@ -34,7 +34,8 @@ def server(tmp_path):
         process = subprocess.Popen(
             [
                 sys.executable, "-m", "gunicorn", "--worker-class", "config.gunicorn_worker.Worker", "--threads", "4",
-                "--bind", f"fd://{listener.fileno()}", "--no-control-socket", "--graceful-timeout", "1", "hanging:application",
+                "--bind", f"fd://{listener.fileno()}", "--no-control-socket", "--graceful-timeout", "1",
+                "hanging:application",
             ],
             cwd=tmp_path, env=environment, pass_fds=[listener.fileno()], stderr=subprocess.DEVNULL,
         )  # fmt: skip
