@@ -120,7 +120,18 @@ class Cluster:
             check=False,
         )
 
+    @property
+    def postmaster(self) -> int | None:
+        """The process id of the server, if it lives (it may be starting, stopping or frozen)."""
+        try:
+            pid = int((self.pgdata / "postmaster.pid").read_text().split("\n", 1)[0])
+            os.kill(pid, 0)
+        except (OSError, ValueError):
+            return None
+        return None if is_zombie(pid) else pid
+
     def is_running(self) -> bool:
+        """Whether the server takes connections."""
         answer = self.run("pg_isready", "-h", str(self.socket_folder), "-d", "postgres", "-q")
         return answer.returncode == 0
 
@@ -170,13 +181,24 @@ def leave(cluster: Cluster, *, wait: bool = False) -> None:
     users = _held.pop(cluster.home, None)
     if users is None:
         return
-    if wait and not _is_guarded(cluster):
-        with _locked(cluster.home / "starting"):
-            _spawn_guardian(cluster)  # its forerunner was killed: somebody must end the server
     os.close(users)
     deadline = time.monotonic() + 2 * STOP_SECONDS
-    while wait and time.monotonic() < deadline and _is_guarded(cluster) and not _has_users(cluster):
+    while wait and time.monotonic() < deadline and not _has_users(cluster):
+        if not _is_guarded(cluster):
+            if cluster.postmaster is None:
+                return
+            _bring_guardian(cluster)  # its forerunner was killed: somebody must end the server
         time.sleep(0.02)
+
+
+def _bring_guardian(cluster: Cluster) -> None:
+    users = lock(cluster.home / "users", fcntl.LOCK_SH)
+    try:
+        with _locked(cluster.home / "starting"):
+            if not _is_guarded(cluster):
+                _spawn_guardian(cluster)
+    finally:
+        os.close(users)
 
 
 def _ensure_guarded(cluster: Cluster) -> None:
@@ -246,6 +268,14 @@ def _as_server_user() -> list[str]:
         "setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups",
         "--inh-caps=+dac_override", "--ambient-caps=+dac_override",
     ]  # fmt: skip
+
+
+def is_zombie(pid: int) -> bool:
+    """Whether the process has ended but its parent has not looked yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return False
 
 
 def make_private(folder: Path) -> None:

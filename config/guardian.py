@@ -22,6 +22,7 @@ from config.database import (
     STOP_SECONDS,
     Cluster,
     DatabaseError,
+    is_zombie,
     lock,
     make_private,
     try_lock,
@@ -56,7 +57,7 @@ def _serve_until_unused(cluster: Cluster) -> int:
     while (users := try_lock(cluster.home / "users", fcntl.LOCK_EX)) is None:
         time.sleep(POLL_SECONDS)
         _reap()
-        if _postmaster(cluster) is None:
+        if cluster.postmaster is None:
             _restart(cluster)
     return users
 
@@ -84,14 +85,29 @@ def _reap() -> None:
             pass
 
 
-def _postmaster(cluster: Cluster) -> int | None:
-    """The process id of the server, if it lives."""
+def _forget_zombie(cluster: Cluster) -> None:
+    """Remove the lock files of a killed server that nobody reaps (a container without an init).
+
+    PostgreSQL would take the zombie for a living server. Its children, which share its memory, must be gone.
+    """
+    lock_file = cluster.pgdata / "postmaster.pid"
+    if not lock_file.exists() or not is_zombie(int(lock_file.read_text().split("\n", 1)[0] or 0)):
+        return
+    deadline = time.monotonic() + STOP_SECONDS
+    while any(_works_in(process, cluster.pgdata) for process in Path("/proc").glob("[0-9]*")):
+        if time.monotonic() > deadline:
+            raise DatabaseError("PostgreSQL was killed, but processes of it are left.")
+        time.sleep(0.05)
+    lock_file.unlink()
+    for socket_lock in cluster.socket_folder.glob(".s.PGSQL.*.lock"):
+        socket_lock.unlink()
+
+
+def _works_in(process: Path, folder: Path) -> bool:
     try:
-        pid = int((cluster.pgdata / "postmaster.pid").read_text().split("\n", 1)[0])
-        os.kill(pid, 0)
-    except (OSError, ValueError):
-        return None
-    return pid
+        return (process / "cwd").readlink() == folder
+    except OSError:
+        return False
 
 
 def _start(cluster: Cluster) -> None:
@@ -99,6 +115,7 @@ def _start(cluster: Cluster) -> None:
     make_private(cluster.socket_folder)
     if not (cluster.pgdata / "PG_VERSION").exists():
         _create(cluster)
+    _forget_zombie(cluster)
     options = [f"-c {name}={value}" for name, value in _server_settings(cluster).items()]
     started = cluster.run(
         "pg_ctl", "-D", str(cluster.pgdata), "-l", str(cluster.log), "-w", "-t", str(START_SECONDS),
@@ -111,7 +128,7 @@ def _start(cluster: Cluster) -> None:
 
 
 def _stop(cluster: Cluster) -> None:
-    pid = _postmaster(cluster)
+    pid = cluster.postmaster
     if pid is None:
         return
     os.kill(pid, signal.SIGCONT)  # a stopped process would not hear the rest
