@@ -191,7 +191,7 @@ class Saldo:
         below = self.queue_processes()
         self.worker.kill()
         self.worker.wait()
-        gone, alive = psutil.wait_procs(below, timeout=5)
+        _, alive = psutil.wait_procs(below, timeout=5)
         assert not alive, f"the queue outlived its watchdog: {alive}"
 
     def crash_database(self) -> None:

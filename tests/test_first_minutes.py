@@ -1,5 +1,6 @@
 """What a newcomer does first: buy a number, see the money held, see the code come, see the money taken."""
 
+import re
 import shlex
 import shutil
 import subprocess
@@ -45,9 +46,16 @@ def test_money_is_held_then_captured_when_the_code_comes(walker: Client) -> None
 
     assert (held["balance"], held["hold"], held["available"]) == (before["balance"], PRICE, before["available"] - PRICE)
     assert walker.check_sms(bought["id"]).data["status"] == "completed"
-    assert code.isascii()
-    assert code.isdigit()
+    assert code == walker.check_sms(bought["id"]).data["code"]
     assert (after["balance"], after["hold"], after["available"]) == (before["balance"] - PRICE, 0, held["available"])
+
+
+def test_whatever_the_wording_of_the_sms_a_code_is_found_in_it(walker: Client) -> None:
+    bought = [walker.buy().data["id"] for _ in range(4)]  # the sandbox has four wordings, in turn
+
+    codes = [code_of(walker, each) for each in bought]
+
+    assert [code for code in codes if not re.fullmatch("[0-9]{6}", code)] == []
 
 
 def test_the_statement_tells_the_purchase_with_its_cause(walker: Client) -> None:

@@ -36,6 +36,14 @@ class Answer:
         return f"{self.status} {self.text[:300]}"
 
 
+def assert_refused(answer: Answer, status: int, slug: str, message: str | None = None) -> None:
+    assert (answer.status, answer.json["error"]) == (status, slug)
+    assert list(answer.json)[:2] == ["message", "error"]
+    assert isinstance(answer.json["message"], str)
+    assert message is None or answer.json["message"] == message
+    assert answer.headers["Content-Type"] == "application/json"
+
+
 def exact(text: str | bytes) -> Any:
     return json.loads(text, parse_float=Decimal)
 
