@@ -263,7 +263,7 @@ def test_the_demo_wallets_hold_what_is_promised(saldo: Saldo) -> None:
 
 @pytest.mark.parametrize("path", ["wallet/transactions", "wallet/history"])
 def test_the_statement_is_shown_as_printed(client: Client, path: str) -> None:
-    rows = client.get(f"{V1}/{path}").data
+    rows = client.get(f"{V1}/{path}?limit=100").data
 
     assert_as_printed(WALLET_ROW, rows[-1])
     assert (rows[-1]["type"], rows[-1]["kind"], rows[-1]["amount"]) == ("credit", "deposit", Decimal("150.5"))
