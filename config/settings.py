@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
-from config import database, env
+from config import admin, database, env
 from config.logs import logging_config
 
 BASE_DIR: Path = env.BASE_DIR
@@ -224,6 +224,10 @@ SANDBOX_DELAY_SECONDS = ENV.float("SANDBOX_DELAY_SECONDS", default=3)
 # its idempotency key to itself (longer than any living request can last).
 PROVIDER_DEADLINE_SECONDS = ENV.float("PROVIDER_DEADLINE_SECONDS", default=10)
 REQUEST_DEADLINE_SECONDS = ENV.float("REQUEST_DEADLINE_SECONDS", default=30)
+# Twilio: empty means not used. Two auth tokens, newest first, while one is being rotated.
+TWILIO_ACCOUNT_SID = ENV.str("TWILIO_ACCOUNT_SID", default="")
+TWILIO_AUTH_TOKENS = ENV.list("TWILIO_AUTH_TOKENS", default=[])
+TWILIO_BASE_URL = ENV.str("TWILIO_BASE_URL", default="https://api.twilio.com").rstrip("/")
 # Texts of received SMS and stored idempotent answers are erased after this long.
 SMS_TEXT_RETENTION_DAYS = ENV.int("SMS_TEXT_RETENTION_DAYS", default=30)
 QUARANTINE_DAYS = ENV.int("QUARANTINE_DAYS", default=7)
@@ -234,6 +238,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+FORMAT_MODULE_PATH = ["config.formats"]  # moments with their zone, wherever Django writes one
 STATIC_URL = "/static/"
 STATIC_ROOT = env.data_dir() / "static"
 WHITENOISE_USE_FINDERS = not PRODUCTION
@@ -250,4 +255,4 @@ LOGGING_CONFIG = None
 logging_config(as_json=PRODUCTION, level=ENV.str("LOG_LEVEL", default="INFO"))
 log = structlog.get_logger(__name__)
 
-UNFOLD: dict[str, Any] = {"SITE_TITLE": "Saldo", "SITE_HEADER": "Saldo", "SITE_URL": "/api/docs"}
+UNFOLD: dict[str, Any] = admin.UNFOLD
