@@ -15,12 +15,12 @@ from config.errors import DomainError
 from wallets.admin import finding
 from wallets.admin.dialogs import ReasonDialog, dialog
 from wallets.admin.filters import CustomerByWalletFilter, WalletFilter
-from wallets.admin.look import NOTHING, in_words, link, moment, money, order_of, page_of, staff
+from wallets.admin.look import NOTHING, badge, in_words, link, moment, money, order_of, page_of, staff
 from wallets.admin.pages import ReadOnlyPage, ReadOnlyRows
 from wallets.models import Hold, Release, Transaction
 from wallets.services import release
 
-COLOURS = {"active": "info", "captured": "success", "released": "warning", "expired": "danger"}
+TONES = {"active": "info", "captured": "success", "released": "warning", "expired": "danger"}
 
 
 class HoldOfAnOpenOrder(DomainError):
@@ -119,9 +119,9 @@ class HoldAdmin(ReadOnlyPage):
     def number(self, hold: Hold) -> str:
         return f"#{hold.pk}"
 
-    @display(description="Status", label=COLOURS)
-    def shown_status(self, hold: Hold) -> tuple[str, str]:
-        return hold.status, hold.get_status_display()
+    @display(description="Status")
+    def shown_status(self, hold: Hold) -> str:
+        return badge(hold.get_status_display(), TONES[hold.status])
 
     @display(description="Customer")
     def shown_customer(self, hold: Hold) -> str:
