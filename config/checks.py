@@ -1,5 +1,6 @@
 """System checks: what must not be, said before the first request."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.db import connection
 from django.utils.module_loading import import_string
 
 MINIMUM_VERSION = 160_000
+HEX_SECRET = re.compile(r"\A([0-9a-fA-F]{2}){16,}\Z")
 
 
 @register()
@@ -37,8 +39,12 @@ def secrets_are_strong(**kwargs: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     if len(settings.SECRET_KEY) < 40:
         found.append(Error("SECRET_KEY is too short.", hint="At least 40 random characters.", id="saldo.E006"))
-    if any(len(pepper) < 32 for pepper in settings.KEY_PEPPERS.values()):
-        found.append(Error("A key pepper is too short.", hint="KEY_PEPPERS=1:<64 hex digits>", id="saldo.E007"))
+    if not all(HEX_SECRET.match(pepper) for pepper in settings.KEY_PEPPERS.values()):
+        found.append(
+            Error(
+                "A key pepper is too short, or not hexadecimal.", hint="KEY_PEPPERS=1:<64 hex digits>", id="saldo.E007"
+            )
+        )
     return found
 
 

@@ -49,6 +49,8 @@ ROLE_SETTINGS = {
     "timezone": "UTC",
 }
 
+STARTUP_OPTIONS = " ".join(f"-c {name}={value}" for name, value in ROLE_SETTINGS.items())
+
 _held: dict[Path, int] = {}
 # By data folder; kept, so that one that ended is reaped.
 _guardians: list[tuple[Path, subprocess.Popen[str]]] = []

@@ -96,6 +96,7 @@ def test_production_refuses(production, name, value, expected):
     [
         ("SECRET_KEY", "short", "saldo.E006"),
         ("KEY_PEPPERS", {"2": "0" * 64, "1": "weak"}, "saldo.E007"),
+        ("KEY_PEPPERS", {"1": "not hexadecimal but long enough to be a secret"}, "saldo.E007"),
     ],
 )
 def test_weak_secrets_are_refused(settings, name, value, expected):
