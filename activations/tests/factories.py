@@ -2,11 +2,14 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from django.db import connection
 from django.utils import timezone
 
@@ -63,9 +66,9 @@ class FakeProvider:
             number = f"n{len(self.given) + 1}"
             return self.given.setdefault(reference, GivenNumber(number, f"+1202555{len(self.given) + 1000:04}"))
 
-    def send(self, activation: Activation, text: str = "Your code is 482913", id: str = "sms-1") -> None:
+    def send(self, activation: Activation, text: str = "Your code is 482913", sms_id: str = "sms-1") -> None:
         """An SMS lies ready at the provider; nobody has told us."""
-        self.inbox[activation.provider_number_id].append(ReceivedText(id=id, text=text, sender="Telegram"))
+        self.inbox[activation.provider_number_id].append(ReceivedText(id=sms_id, text=text, sender="Telegram"))
 
     def _call(self, name: str, answer: Callable[[], Any]) -> Any:
         assert depth() <= self.outermost, "a provider was called inside a transaction"
@@ -86,6 +89,40 @@ def _happen(what: Any) -> None:
         raise what
     if what is not None:
         what()
+
+
+def die(*args: Any, **kwargs: Any) -> None:
+    raise Crash
+
+
+@contextmanager
+def crash_at(where: Any, what: str) -> Iterator[None]:
+    """Die where `where.what` would run (a module's function, or a call of the provider), and go on as a new process."""
+    with pytest.MonkeyPatch.context() as patch:
+        if isinstance(where, dict):
+            patch.setitem(where, what, Crash())
+        else:
+            patch.setattr(where, what, die)
+        with pytest.raises(Crash):
+            yield
+
+
+def together(*works: Callable[[], Any]) -> list[Any]:
+    """Run these at once, each with a connection of its own; what each returned, or the exception it raised."""
+    barrier = threading.Barrier(len(works), timeout=20)
+
+    def run(work: Callable[[], Any]) -> Any:
+        try:
+            connection.ensure_connection()
+            barrier.wait()
+            return work()
+        except Exception as error:
+            return error
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return [future.result(60) for future in [pool.submit(run, work) for work in works]]
 
 
 def make_buyer(funds: Decimal = FUNDS, name: str = "Acme", mode: str = "live", currency: str = "USD") -> Buyer:

@@ -23,6 +23,7 @@ from activations.tests.factories import (
     PRICE,
     Crash,
     buyer_of,
+    crash_at,
     differences,
     let_pass,
     make_buyer,
@@ -328,12 +329,8 @@ def test_a_key_is_not_given_up_while_nobody_knows_what_it_bought(provider, buyer
     assert buy(buyer=buyer, wish=wish(), idempotency_key="k") == first
 
 
-def test_a_repeat_goes_on_with_an_order_that_was_never_called(provider, buyer, offer, monkeypatch):
-    def crash(*args):
-        raise Crash
-
-    with monkeypatch.context() as patch, pytest.raises(Crash):
-        patch.setattr(numbers, "start_calling", crash)
+def test_a_repeat_goes_on_with_an_order_that_was_never_called(provider, buyer, offer):
+    with crash_at(numbers, "start_calling"):
         buy(buyer=buyer, wish=wish(), idempotency_key="k")
     assert Activation.objects.get().status == Status.REQUESTED
     assert buy(buyer=buyer, wish=wish(), idempotency_key="k").status == Status.WAITING

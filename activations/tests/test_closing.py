@@ -25,8 +25,8 @@ def order(provider, buyer, offer):
     return buy(buyer=buyer, wish=wish())
 
 
-def text(order, message="Your Telegram code is 482913", id="sms-1"):
-    return receive_text(provider="fake", provider_message_id=id, to=order.phone, text=message, sender="Telegram")
+def text(order, message="Your Telegram code is 482913", sms_id="sms-1"):
+    return receive_text(provider="fake", provider_message_id=sms_id, to=order.phone, text=message, sender="Telegram")
 
 
 def overdue(order):
@@ -236,7 +236,7 @@ def test_a_text_without_a_code_is_paid_too(buyer, order):
 
 def test_a_second_sms_is_kept_but_not_shown_where_one_was_sold(buyer, order):
     text(order)
-    assert text(order, "Your code is 999999", id="sms-2").state == InboundMessage.State.EXTRA
+    assert text(order, "Your code is 999999", sms_id="sms-2").state == InboundMessage.State.EXTRA
     order.refresh_from_db()
     assert (order.code, [message.code for message in order.shown_messages]) == ("482913", ["482913"])
     assert Event.objects.filter(kind="activation.code_received").count() == 1
@@ -247,7 +247,7 @@ def test_several_sms_cost_what_one_costs_and_are_all_told_in_order(provider, buy
     make_fake_offer(multiple_sms=True)
     order = buy(buyer=buyer, wish=wish())
     for number in range(1, 4):
-        text(order, f"Your code is 48291{number}", id=f"sms-{number}")
+        text(order, f"Your code is 48291{number}", sms_id=f"sms-{number}")
     order.refresh_from_db()
     assert (order.code, purse(buyer)) == ("482911", EARNED)
     assert [message.code for message in order.shown_messages] == ["482911", "482912", "482913"]
@@ -262,7 +262,7 @@ def test_several_sms_are_fetched_a_last_time_when_the_rental_ends(provider, buye
     make_fake_offer(multiple_sms=True)
     order = buy(buyer=buyer, wish=wish())
     text(order)
-    provider.send(order, "Your code is 777777", id="sms-2")
+    provider.send(order, "Your code is 777777", sms_id="sms-2")
     overdue(order)
     look_at_due()
     order = Activation.objects.get()

@@ -10,9 +10,19 @@ from activations import providers
 from activations.errors import ProviderRefused
 from activations.models import Activation
 from activations.providers import GivenNumber, OutcomeUnknown, ProviderError
-from activations.services import buy, buying, cancel, closing, look_at_due, numbers, receive_text, resolve, settlement
+from activations.services import (
+    buy,
+    cancel,
+    closing,
+    inbound,
+    look_at_due,
+    numbers,
+    receive_text,
+    resolve,
+    settlement,
+)
 from activations.services.resolving import BATCH
-from activations.tests.factories import FUNDS, PRICE, Crash, differences, let_pass, make_buyer, purse, wish
+from activations.tests.factories import FUNDS, PRICE, Crash, crash_at, differences, let_pass, make_buyer, purse, wish
 from wallets.models import Hold, Transaction
 
 pytestmark = pytest.mark.django_db
@@ -200,8 +210,8 @@ def test_the_same_number_twice_is_once(provider, buyer, offer):
 # --- Crashes between every two steps -----------------------------------------------------------------
 
 
-def crash(*args, **kwargs):
-    raise Crash
+def place(where, provider):
+    return getattr(provider, where) if isinstance(where, str) else where
 
 
 # Where we die, and whether the provider has given a number by then.
@@ -216,16 +226,10 @@ BUYING = {
 
 @pytest.mark.parametrize("point", BUYING)
 @pytest.mark.parametrize("way", ["on_delivery", "upfront"])
-def test_a_crash_while_buying_is_settled_by_the_ticks(provider, buyer, offer, monkeypatch, point, way):
+def test_a_crash_while_buying_is_settled_by_the_ticks(provider, buyer, offer, point, way):
     where, what, given = BUYING[point]
-    with monkeypatch.context() as patch, pytest.raises(Crash):
-        if isinstance(where, str):
-            getattr(provider, where)[what] = Crash()
-        else:
-            patch.setattr(where, what, crash)
+    with crash_at(place(where, provider), what):
         buy(buyer=buyer, wish=wish(settlement=way), idempotency_key="k")
-    provider.before.clear()
-    provider.after.clear()
     tick()
     orders = list(Activation.objects.values_list("status", flat=True))
     assert orders == ([] if what == "reserve" else [Status.WAITING if given else Status.FAILED])
@@ -247,17 +251,11 @@ CLOSING = {
 @pytest.mark.parametrize("point", CLOSING)
 @pytest.mark.parametrize("way", ["on_delivery", "upfront"])
 @pytest.mark.parametrize("ending", ["cancel", "expire"])
-def test_a_crash_while_closing_is_settled_by_the_ticks(provider, buyer, offer, monkeypatch, point, way, ending):
+def test_a_crash_while_closing_is_settled_by_the_ticks(provider, buyer, offer, point, way, ending):
     where, what = CLOSING[point]
     order = buy(buyer=buyer, wish=wish(settlement=way))
-    with monkeypatch.context() as patch, pytest.raises(Crash):
-        if isinstance(where, str):
-            getattr(provider, where)[what] = Crash()
-        else:
-            patch.setattr(where, what, crash)
+    with crash_at(place(where, provider), what):
         cancel(activation=order) if ending == "cancel" else tick(order, hours=1)
-    provider.before.clear()
-    provider.after.clear()
     tick(order)
     assert order.status == (Status.CANCELED if ending == "cancel" else Status.EXPIRED)
     assert (purse(buyer), differences()) == (NOTHING_HELD, [])
@@ -266,13 +264,10 @@ def test_a_crash_while_closing_is_settled_by_the_ticks(provider, buyer, offer, m
 
 
 @pytest.mark.parametrize("point", ["capture", "emit"])
-def test_a_crash_while_an_sms_is_taken_leaves_it_to_be_taken_again(provider, buyer, offer, monkeypatch, point):
-    from activations.services import inbound
-
+def test_a_crash_while_an_sms_is_taken_leaves_it_to_be_taken_again(provider, buyer, offer, point):
     order = buy(buyer=buyer, wish=wish())
     sms = {"provider": "fake", "provider_message_id": "1", "to": order.phone, "text": "Your code is 482913"}
-    with monkeypatch.context() as patch, pytest.raises(Crash):
-        patch.setattr(settlement if point == "capture" else inbound, point, crash)
+    with crash_at(settlement if point == "capture" else inbound, point):
         receive_text(**sms)
     order.refresh_from_db()
     assert (order.status, purse(buyer)) == (Status.WAITING, (FUNDS, PRICE))
@@ -297,9 +292,8 @@ def test_repeating_every_tick_changes_nothing(provider, offer):
     assert Activation.objects.filter(due_at=None).count() == 3
 
 
-def test_the_crash_tests_can_fail(provider, buyer, offer, monkeypatch):
+def test_the_crash_tests_can_fail(provider, buyer, offer):
     """The control: without the sweeper, a crash between the order and the call holds the money for ever."""
-    with monkeypatch.context() as patch, pytest.raises(Crash):
-        patch.setattr(numbers, "start_calling", crash)
-        buying.buy(buyer=buyer, wish=wish())
+    with crash_at(numbers, "start_calling"):
+        buy(buyer=buyer, wish=wish())
     assert purse(buyer) == (FUNDS, PRICE)
