@@ -136,7 +136,7 @@ def test_a_transaction_touches_at_most_one_wallet(wallet):
 def test_a_transaction_has_two_accounts_that_exist(wallet):
     refused("transaction_accounts_exist", *insert(wallet.pk, 10**12))
     refused("transaction_accounts_exist", *insert(10**12, wallet.pk))
-    refused("transaction_accounts_exist", *insert(None, wallet.pk))
+    refused("transaction_has_two_accounts", *insert(None, wallet.pk))
     refused("transaction_between_two_accounts", *insert(house(), house()))
 
 
