@@ -1,7 +1,7 @@
 """Fields and pages that every contract shares."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -129,4 +129,14 @@ def filtered(filter_set: type[FilterSet], request: Request, queryset: Any) -> An
     asked = filter_set(request.query_params, queryset=queryset, request=request)
     if not asked.is_valid():
         raise exceptions.ValidationError({name: list(errors) for name, errors in asked.errors.items()})
+    values = asked.form.cleaned_data
+    values |= {name: _in_utc(name, value) for name, value in values.items() if isinstance(value, datetime)}
     return asked.qs
+
+
+def _in_utc(name: str, moment: datetime) -> datetime:
+    """PostgreSQL takes offsets up to 15:59 only, Python up to 23:59."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise exceptions.ValidationError({name: ["This moment is out of range."]}) from None
