@@ -111,3 +111,14 @@ def test_no_page_calls_for_anything_that_is_not_ours(browser: Browser, saldo: Sa
     asked = browser.run("performance.getEntriesByType('resource').map(entry => entry.name)")
     assert asked
     assert [url for url in asked if not url.startswith(saldo.url)] == []
+
+
+def test_a_dialog_fits_a_phone(browser: Browser, saldo: Saldo) -> None:
+    wallet = customer_with_wallet(saldo, "browser-phone")
+    browser.resize(400)
+    open_dialog(browser, saldo, wallet, "deposit")
+
+    edges = browser.run("(() => { const r = document.querySelector('#modal-content').getBoundingClientRect();"
+                        " return [r.left, r.right]; })()")  # fmt: skip
+    assert edges[0] >= 0
+    assert edges[1] <= 400
