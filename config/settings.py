@@ -224,6 +224,10 @@ SANDBOX_DELAY_SECONDS = ENV.float("SANDBOX_DELAY_SECONDS", default=3)
 # its idempotency key to itself (longer than any living request can last).
 PROVIDER_DEADLINE_SECONDS = ENV.float("PROVIDER_DEADLINE_SECONDS", default=10)
 REQUEST_DEADLINE_SECONDS = ENV.float("REQUEST_DEADLINE_SECONDS", default=30)
+# Twilio: empty means not used. Two auth tokens, newest first, while one is being rotated.
+TWILIO_ACCOUNT_SID = ENV.str("TWILIO_ACCOUNT_SID", default="")
+TWILIO_AUTH_TOKENS = ENV.list("TWILIO_AUTH_TOKENS", default=[])
+TWILIO_BASE_URL = ENV.str("TWILIO_BASE_URL", default="https://api.twilio.com").rstrip("/")
 # Texts of received SMS and stored idempotent answers are erased after this long.
 SMS_TEXT_RETENTION_DAYS = ENV.int("SMS_TEXT_RETENTION_DAYS", default=30)
 QUARANTINE_DAYS = ENV.int("QUARANTINE_DAYS", default=7)
