@@ -197,7 +197,9 @@ class PriceAdmin(KeptAdmin):
         ("price_list", admin.RelatedOnlyFieldListFilter),
         "currency",
     )
-    list_select_related = ("product__offer__service", "product__offer__country", "price_list", "customer")
+    list_select_related = (
+        "product__offer__service", "product__offer__country", "product__smm_service", "price_list", "customer",
+    )  # fmt: skip
     search_fields = ("product__offer__service__slug", "product__offer__country__code", "customer__name", "note")
     show_full_result_count = False
 
