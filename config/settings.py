@@ -217,7 +217,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/developer",
     "POSTPROCESSING_HOOKS": ["config.api.schema.tidy"],
-    "TAGS": [{"name": name} for name in ("SMS catalog", "Activations", "Wallet", "Developer account")],
+    "TAGS": [{"name": name} for name in ("SMS catalog", "Activations", "SMM", "Wallet", "Developer account")],
     "REDOC_DIST": "SIDECAR",
 }
 

@@ -1,6 +1,6 @@
 """SMM services: what they cost whom, and what a provider's own list makes of ours."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
@@ -81,6 +81,12 @@ def price_of(rate_per_thousand: Decimal, quantity: int) -> Decimal:
     """What `quantity` costs at a rate per 1,000: rounded once, half up, to 6 places."""
     with localcontext(EXACT):
         return quantize(rate_per_thousand * quantity / PER)
+
+
+def set_active(*, ids: Iterable[int], active: bool) -> int:
+    """Sell services, or no more; returns how many were meant. One that its provider no longer has is not sold again."""
+    meant = SmmService.objects.filter(pk__in=list(ids))
+    return (meant.filter(vanished_at=None) if active else meant).update(is_active=active)
 
 
 # --- The provider's list -------------------------------------------------------------------------
