@@ -8,7 +8,13 @@ from rest_framework.response import Response
 
 from activations.api.smm import schema
 from activations.api.smm.filters import SmmOrderFilter, SmmServiceFilter
-from activations.api.smm.serializers import SmmOrderInput, SmmOrderMade, SmmOrderShown, SmmServiceListed, SmmServiceShown
+from activations.api.smm.serializers import (
+    SmmOrderInput,
+    SmmOrderMade,
+    SmmOrderShown,
+    SmmServiceListed,
+    SmmServiceShown,
+)
 from activations.models import SmmOrder
 from activations.services import smm
 from activations.services.smm.ordering import services_for
@@ -81,7 +87,8 @@ class Orders(OrdersView):
     @idempotent
     def post(self, request: Request) -> Response:
         key = f"native:{self.idempotency_key}" if self.idempotency_key else None
-        placed = smm.place(buyer=self.credential.buyer, wish=SmmOrderInput(data=request.data).wish(), idempotency_key=key)
+        wish = SmmOrderInput(data=request.data).wish()
+        placed = smm.place(buyer=self.credential.buyer, wish=wish, idempotency_key=key)
         # 202 while the provider has not answered yet: ask again.
         return Response({"data": SmmOrderMade(placed).data}, status=202 if placed.status in SmmOrder.UNSETTLED else 201)
 
