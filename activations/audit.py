@@ -14,8 +14,26 @@ _TAKEN = """
      GROUP BY a.id
 """
 
+# The same of an SMM order: what was taken, what its end gave back, and what staff gave back besides.
+_SMM_TAKEN = """
+    SELECT o.id, o.status, o.price, o.mode, o.quantity, o.remains,
+           coalesce(sum(-t.wallet_delta), 0) AS taken,
+           coalesce(sum(t.amount) FILTER (WHERE t.reference = 'smm:' || o.id || ':refund'), 0) AS settled
+      FROM activations_smmorder o
+      LEFT JOIN wallets_transaction c ON c.id = o.charge_id
+      LEFT JOIN wallets_transaction t ON t.id = c.id OR t.reverses_id = c.id
+     GROUP BY o.id
+"""
+# The literal's zeros make the quotient exact enough that only `round` rounds it.
+_SMM_REST = "round(price * remains * 1.000000000000000000000000000000 / quantity, 6)"
+
 
 def checks() -> Iterator[Check]:
+    yield from _activation_checks()
+    yield from _smm_checks()
+
+
+def _activation_checks() -> Iterator[Check]:
     yield Check(
         "No activation took more than its price",
         f"SELECT format('activation %s took %s of %s', id, taken, price) FROM ({_TAKEN}) n WHERE taken > price",  # noqa: S608
@@ -54,4 +72,40 @@ def checks() -> Iterator[Check]:
         "No activation waits past its deadline by more than the sweep",
         """SELECT format('activation %s is %s since %s', id, status, expires_at) FROM activations_activation
             WHERE status = 'waiting' AND expires_at < now() - interval '10 minutes'""",
+    )
+
+
+def _smm_checks() -> Iterator[Check]:
+    yield Check(
+        "No SMM order took more than its price",
+        f"SELECT format('order %s took %s of %s', id, taken, price) FROM ({_SMM_TAKEN}) n WHERE taken > price",  # noqa: S608
+    )
+    yield Check(
+        "An SMM order that was canceled or failed took nothing, and no test moved money",
+        f"""SELECT format('order %s (%s) took %s of %s', id, status, taken, price) FROM ({_SMM_TAKEN}) n
+             WHERE (status IN ('canceled', 'failed') OR mode <> 'live') AND taken <> 0""",  # noqa: S608
+    )
+    yield Check(
+        "A partial SMM order keeps the price of what was delivered, and gave back no more than the rest by itself",
+        f"""SELECT format('order %s took %s of %s, %s of %s remain', id, taken, price, remains, quantity)
+              FROM ({_SMM_TAKEN}) n
+             WHERE status = 'partial' AND mode = 'live'
+               AND (taken > price - {_SMM_REST} OR settled > {_SMM_REST})""",  # noqa: S608
+    )
+    yield Check(
+        "Only an SMM order's end gives back by itself",
+        f"""SELECT format('order %s is %s and gave back %s', id, status, settled) FROM ({_SMM_TAKEN}) n
+             WHERE status NOT IN ('partial', 'canceled', 'failed') AND settled <> 0""",  # noqa: S608
+    )
+    yield Check(
+        "A live SMM order was charged the price it was quoted",
+        """SELECT format('order %s of %s was charged %s', o.id, o.price, c.amount)
+             FROM activations_smmorder o LEFT JOIN wallets_transaction c ON c.id = o.charge_id
+            WHERE o.mode = 'live' AND c.amount IS DISTINCT FROM o.price""",
+    )
+    yield Check(
+        "No open SMM order is forgotten",
+        """SELECT format('order %s is %s, and nobody will look at it', id, status) FROM activations_smmorder
+            WHERE status IN ('requested', 'calling', 'unknown', 'pending', 'in_progress')
+              AND due_at IS NULL AND NOT needs_staff""",
     )

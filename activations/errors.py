@@ -42,3 +42,45 @@ class ActivationFailed(DomainError):
 class ActivationCompleted(DomainError):
     code = "activation_completed"
     message = "An SMS was received: the activation can no longer be canceled."
+
+
+class SmmOrderRefused(DomainError):
+    """The provider said no. Everything was given back."""
+
+    code = "provider_error"
+    message = "The order could not be placed. Nothing was charged."
+
+
+class ProviderSilent(DomainError):
+    """The provider gave no answer to a question that may be asked again. Facts: `retry_after_seconds`."""
+
+    code = "provider_unavailable"
+    message = "The provider does not answer. Please try again."
+
+
+class OrderNotCancelable(DomainError):
+    """Its service cannot be stopped, the provider refuses, or it is over."""
+
+    code = "order_not_cancelable"
+    message = "This order cannot be canceled."
+
+
+class OrderNotRefillable(DomainError):
+    """Its service has no refills, nothing was delivered yet, or the provider refuses."""
+
+    code = "order_not_refillable"
+    message = "This order cannot be refilled."
+
+
+class OrderDecided(DomainError):
+    """What staff wanted to decide is decided already."""
+
+    code = "order_decided"
+    message = "What became of this order is already known."
+
+
+class ProviderOrderTaken(DomainError):
+    """Another order of ours has this number at the provider."""
+
+    code = "provider_order_taken"
+    message = "Another order has this number at the provider."

@@ -1,6 +1,8 @@
 """Ticks: each looks at what is due now, and may run twice at once."""
 
-from activations.services import erase_texts, look_at_due
+from django.conf import settings
+
+from activations.services import erase_texts, look_at_due, smm
 from activations.services.sandbox import deliver_due_texts
 
 
@@ -17,3 +19,13 @@ def deliver_sandbox_texts() -> int:
 def erase_old_texts() -> int:
     """Erase texts past their retention."""
     return erase_texts()
+
+
+def settle_smm_orders() -> int:
+    """Find out about SMM orders nobody answered for, and how running ones stand; returns how many were looked at."""
+    return smm.look_at_due() + smm.poll_due()
+
+
+def sync_smm_services() -> str:
+    """Follow the panel's list of services, where there is a panel; what changed, in words."""
+    return str(smm.sync_services()) if settings.SMM_PANEL_URL else ""

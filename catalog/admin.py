@@ -126,18 +126,7 @@ class OfferAdmin(KeptAdmin, ImportExportModelAdmin):
     def price_history(self, offer: Offer | None) -> SafeString:
         if offer is None or offer.product_id is None:
             return SafeString("Save the offer first, then add its price.")
-        now = timezone.now()
-        prices = Price.objects.filter(product=offer.product_id).select_related("price_list", "customer")
-        holding = Price.objects.filter(product=offer.product_id).in_force(now)
-        return render_to_string(
-            "catalog/price_history.html",
-            {
-                "headings": ("From (UTC)", "For", "Price", "Why", "By"),
-                "prices": prices.newest_first()[:HISTORY_ROWS],
-                "holding": {price.pk for price in holding},
-                "now": now,
-            },
-        )
+        return price_history(offer.product_id)
 
     def save_model(self, request: HttpRequest, obj: Offer, form: Any, change: bool) -> None:
         save_offer(obj)
@@ -197,7 +186,9 @@ class PriceAdmin(KeptAdmin):
         ("price_list", admin.RelatedOnlyFieldListFilter),
         "currency",
     )
-    list_select_related = ("product__offer__service", "product__offer__country", "price_list", "customer")
+    list_select_related = (
+        "product__offer__service", "product__offer__country", "product__smm_service", "price_list", "customer",
+    )  # fmt: skip
     search_fields = ("product__offer__service__slug", "product__offer__country__code", "customer__name", "note")
     show_full_result_count = False
 
@@ -245,6 +236,21 @@ class MarkupRuleAdmin(KeptAdmin):
         if obj is None:
             return ()
         return tuple(field.name for field in obj._meta.fields if field.name != "effective_until")
+
+
+def price_history(product_id: int) -> SafeString:
+    """Every price a product of any kind had, has and will have, the newest first."""
+    now = timezone.now()
+    prices = Price.objects.filter(product=product_id)
+    return render_to_string(
+        "catalog/price_history.html",
+        {
+            "headings": ("From (UTC)", "For", "Price", "Why", "By"),
+            "prices": prices.select_related("price_list", "customer").newest_first()[:HISTORY_ROWS],
+            "holding": {price.pk for price in prices.in_force(now)},
+            "now": now,
+        },
+    )
 
 
 def _money(amount: Decimal | None, currency: str | None) -> str:

@@ -29,3 +29,10 @@ class PriceInThePast(DomainError):
 
     code = "price_in_the_past"
     message = "A price cannot begin in the past."
+
+
+class EmptyList(DomainError):
+    """A provider's list without a single service: nothing was changed."""
+
+    code = "empty_list"
+    message = "The provider's list is empty. Nothing was changed."

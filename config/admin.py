@@ -12,7 +12,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
 # The first word of a ledger reference, and the page of the order it names.
-ORDER_PAGES = {"activation": "activations_activation"}
+ORDER_PAGES = {"activation": "activations_activation", "smm": "activations_smmorder"}
 # Functions (hold) → the open order it pays for in words, or "".
 OPEN_ORDERS = ["activations.admin.finding.open_order_of"]
 # Functions (term) → numbers of customers, for the search box of the customers' list.
@@ -22,6 +22,7 @@ CUSTOMER_LISTS = (
     ("Transactions", "wallets_transaction", "customer"),
     ("Holds", "wallets_hold", "customer"),
     ("Activations", "activations_activation", "customer"),
+    ("SMM orders", "activations_smmorder", "customer"),
     ("API keys", "apikeys_apikey", "customer__id__exact"),
     ("Own prices", "catalog_price", "customer__id__exact"),
     ("Events", "wallets_event", "customer"),
@@ -111,6 +112,11 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
             ),
             item("Pool numbers", "dialpad", "activations_poolnumber"),
             item("Sandbox numbers", "toys", "activations_sandboxnumber"),
+        ),
+        group(
+            "SMM",
+            item("Orders", "trending_up", "activations_smmorder"),
+            item("Services", "thumb_up", "catalog_smmservice"),
         ),
         group(
             "Catalogue",

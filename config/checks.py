@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.db import connection
 from django.utils.module_loading import import_string
 
 MINIMUM_VERSION = 160_000
+CURRENCY = re.compile(r"\A[A-Z]{3}\Z")
 HEX_SECRET = re.compile(r"\A([0-9a-fA-F]{2}){16,}\Z")
 
 
@@ -97,6 +99,30 @@ def static_files_are_collected(**kwargs: Any) -> list[CheckMessage]:
     if not settings.PRODUCTION or (Path(settings.STATIC_ROOT) / "staticfiles.json").exists():
         return []
     return [Warning("The admin's static files are missing.", hint="manage.py collectstatic", id="saldo.W014")]
+
+
+@register()
+def smm_panel_is_complete(**kwargs: Any) -> list[CheckMessage]:
+    """A panel has an address, a key and a currency; its key never travels in the clear in production."""
+    url = urlsplit(settings.SMM_PANEL_URL)
+    found: list[CheckMessage] = []
+    if bool(settings.SMM_PANEL_URL) != bool(settings.SMM_PANEL_KEY):
+        found.append(
+            Error(
+                "The SMM panel has an address or a key, but not both.",
+                hint="SMM_PANEL_URL, SMM_PANEL_KEY",
+                id="saldo.E020",
+            )
+        )
+    if settings.SMM_PANEL_URL and (url.scheme not in {"http", "https"} or not url.hostname):
+        found.append(
+            Error("SMM_PANEL_URL is no address.", hint="SMM_PANEL_URL=https://panel.example/api/v2", id="saldo.E021")
+        )
+    if settings.PRODUCTION and url.scheme == "http":
+        found.append(Error("SMM_PANEL_URL is not https.", hint="The key travels in every request.", id="saldo.E022"))
+    if not CURRENCY.match(settings.SMM_PANEL_CURRENCY):
+        found.append(Error("SMM_PANEL_CURRENCY is no currency.", hint="SMM_PANEL_CURRENCY=USD", id="saldo.E023"))
+    return found
 
 
 @register(Tags.database)

@@ -18,6 +18,13 @@ MAGIC_SERVICES = (
     ("sandbox-unknown", "The provider hangs, then turns out to have given the number: 202 at first."),
     ("sandbox-multi", "Three SMS, a second apart."),
 )
+MAGIC_LINKS = (
+    ("sandbox-partial", "Stops at 70 %: partial, the rest is refunded."),
+    ("sandbox-canceled", "Canceled, all refunded."),
+    ("sandbox-failed", "Failed, all refunded."),
+    ("sandbox-refused", "The provider says no: 422 provider_error, nothing charged."),
+    ("sandbox-unknown", "The provider hangs, then turns out to have taken the order: 202 at first."),
+)
 
 
 class Slug(NamedTuple):
@@ -39,6 +46,7 @@ def docs(request: HttpRequest) -> HttpResponse:
             "sandbox": settings.SANDBOX,
             "delay": settings.SANDBOX_DELAY_SECONDS,
             "magic_services": MAGIC_SERVICES,
+            "magic_links": MAGIC_LINKS,
         },
     )
 

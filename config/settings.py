@@ -160,6 +160,8 @@ Q_CLUSTER: dict[str, Any] = {
 TICKS: dict[str, float] = {
     "activations.tasks.settle_due_activations": 1,
     "activations.tasks.deliver_sandbox_texts": 1,
+    "activations.tasks.settle_smm_orders": 1,
+    "activations.tasks.sync_smm_services": 6 * 3600,
     "wallets.tasks.release_expired_holds": 30,
     "wallets.tasks.roll_up_accounts": 300,
     "wallets.tasks.erase_event_payloads": 300,
@@ -215,7 +217,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/developer",
     "POSTPROCESSING_HOOKS": ["config.api.schema.tidy"],
-    "TAGS": [{"name": name} for name in ("SMS catalog", "Activations", "Wallet", "Developer account")],
+    "TAGS": [{"name": name} for name in ("SMS catalog", "Activations", "SMM", "Wallet", "Developer account")],
     "REDOC_DIST": "SIDECAR",
 }
 
@@ -228,6 +230,14 @@ SANDBOX_DELAY_SECONDS = ENV.float("SANDBOX_DELAY_SECONDS", default=3)
 # its idempotency key to itself (longer than any living request can last).
 PROVIDER_DEADLINE_SECONDS = ENV.float("PROVIDER_DEADLINE_SECONDS", default=10)
 REQUEST_DEADLINE_SECONDS = ENV.float("REQUEST_DEADLINE_SECONDS", default=30)
+# Twilio: empty means not used. Two auth tokens, newest first, while one is being rotated.
+TWILIO_ACCOUNT_SID = ENV.str("TWILIO_ACCOUNT_SID", default="")
+TWILIO_AUTH_TOKENS = ENV.list("TWILIO_AUTH_TOKENS", default=[])
+TWILIO_BASE_URL = ENV.str("TWILIO_BASE_URL", default="https://api.twilio.com").rstrip("/")
+# A panel that delivers SMM orders (the de facto "API v2"): empty means not used. Its costs are in one currency.
+SMM_PANEL_URL = ENV.str("SMM_PANEL_URL", default="")
+SMM_PANEL_KEY = ENV.str("SMM_PANEL_KEY", default="")
+SMM_PANEL_CURRENCY = ENV.str("SMM_PANEL_CURRENCY", default="USD")
 # Texts of received SMS and stored idempotent answers are erased after this long.
 SMS_TEXT_RETENTION_DAYS = ENV.int("SMS_TEXT_RETENTION_DAYS", default=30)
 QUARANTINE_DAYS = ENV.int("QUARANTINE_DAYS", default=7)

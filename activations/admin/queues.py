@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
-from activations.models import Activation, InboundMessage
+from activations.models import Activation, InboundMessage, SmmOrder
 from config.admin import may
 from wallets.admin.look import list_of
 from wallets.admin.pages import LAST_PAGE
@@ -55,9 +55,11 @@ def queues() -> list[Queue]:
     unknown = counted(due().filter(status=Activation.Status.UNKNOWN))
     stuck = counted(due().filter(needs_staff=True))
     late = counted(open_late_cases())
+    boosts = counted(SmmOrder.objects.filter(needs_staff=True))
     orders, messages = "activations_activation", "activations_inboundmessage"
     return [
         Queue("Outcome unknown", unknown, list_of(orders, status="unknown"), "warning"),
         Queue("Needs staff", stuck, list_of(orders, staff="yes"), "danger"),
         Queue("Late SMS", late, list_of(messages, case="open"), "warning"),
+        Queue("SMM orders", boosts, list_of("activations_smmorder", staff="yes"), "danger"),
     ]

@@ -1,8 +1,10 @@
 import pytest
 
 from activations import providers
+from activations.providers import smm as smm_providers
 from activations.tests import factories
 from activations.tests.factories import FakeProvider
+from activations.tests.smm import FakeSmmProvider, make_smm_service
 from wallets.services import Buyer
 
 
@@ -22,3 +24,17 @@ def buyer(db) -> Buyer:
 @pytest.fixture
 def offer(db):
     return factories.make_fake_offer()
+
+
+@pytest.fixture
+def booster(db, monkeypatch) -> FakeSmmProvider:
+    """The provider of SMM orders, played by the test."""
+    fake = FakeSmmProvider()
+    monkeypatch.setitem(smm_providers.PROVIDERS, "fake", fake)
+    return fake
+
+
+@pytest.fixture
+def followers(db):
+    """The printed SMM service: 0.5 per 1,000."""
+    return make_smm_service()

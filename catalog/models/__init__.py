@@ -3,6 +3,7 @@
 from catalog.models.country import Country, Operator
 from catalog.models.offer import Offer, Product, Service
 from catalog.models.price import CustomerPricing, MarkupRule, Price, PriceList
+from catalog.models.smm import SmmService
 
 __all__ = [
     "Country",
@@ -14,4 +15,5 @@ __all__ = [
     "PriceList",
     "Product",
     "Service",
+    "SmmService",
 ]

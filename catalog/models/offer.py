@@ -38,7 +38,8 @@ class Product(models.Model):
         ordering = ("id",)
 
     def __str__(self) -> str:
-        return str(self.offer) if hasattr(self, "offer") else f"{self.get_kind_display()} {self.pk}"
+        kinds = (getattr(self, name, None) for name in ("offer", "smm_service"))
+        return next((str(kind) for kind in kinds if kind is not None), f"{self.get_kind_display()} {self.pk}")
 
 
 class Service(models.Model):

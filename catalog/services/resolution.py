@@ -15,7 +15,7 @@ from typing import Generic, Protocol, TypeVar
 
 from django.utils import timezone
 
-from catalog.models import CustomerPricing, MarkupRule, Offer, Price, PriceList
+from catalog.models import CustomerPricing, MarkupRule, Offer, Price, PriceList, SmmService
 from catalog.services.markup import Markup
 from wallets.errors import NoExchangeRate
 from wallets.services import exchange
@@ -44,8 +44,8 @@ class Priceable(Protocol):
     def cost_currency(self) -> str: ...
 
 
-# An offer is Priceable, but mypy does not see through the descriptors of its columns.
-Sold = Priceable | Offer
+# These are Priceable, but mypy does not see through the descriptors of their columns.
+Sold = Priceable | Offer | SmmService
 Offered = TypeVar("Offered", bound=Sold)
 
 

@@ -1,0 +1,372 @@
+"""SMM orders: the list, and each one's whole story with what staff can do about it."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.contrib.filters.admin import DropdownFilter
+from unfold.decorators import display
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from activations.admin import smm_story
+from activations.admin.filters import ModeFilter
+from activations.admin.orders import NothingTaken
+from activations.models import SmmOrder
+from activations.providers.smm import PROVIDERS
+from activations.services import smm
+from wallets.admin import finding
+from wallets.admin.dialogs import AmountField, OnceDialog, ReasonDialog, dialog, once
+from wallets.admin.filters import CustomerFilter
+from wallets.admin.look import NOTHING, badge, digits, in_words, link, moment, money, page_of, span, staff
+from wallets.admin.pages import ReadOnlyPage
+from wallets.models import Transaction
+from wallets.services import refund
+from wallets.services.movements import refundable
+
+Status = SmmOrder.Status
+TONES = {
+    "requested": "info", "calling": "info", "unknown": "danger", "pending": "primary", "in_progress": "primary",
+    "partial": "warning", "completed": "success", "canceled": "", "failed": "warning",
+}  # fmt: skip
+
+
+class SmmOrderDialog(ReasonDialog):
+    model = SmmOrder
+
+    def about(self) -> list[tuple[str, Any]]:
+        row = self.row
+        return [
+            ("Order", f"{row}, {row.quantity:,}"),
+            ("Link", row.link),
+            ("Status", row.get_status_display()),
+            ("Price", in_words(row.price, row.currency)),
+            ("Provider", f"{row.provider}, order {row.provider_order_id or 'unknown'}"),
+        ]
+
+
+class PlacedDialog(SmmOrderDialog):
+    provider_order_id = forms.RegexField(
+        r"\A[!-~]{1,64}\Z", label="Number of the order at the provider", widget=UnfoldAdminTextInputWidget
+    )
+    field_order = ("provider_order_id", "reason")
+
+
+class SettleDialog(SmmOrderDialog):
+    ending = forms.ChoiceField(
+        choices=[(status.value, status.label) for status in SmmOrder.FINAL], widget=UnfoldAdminSelectWidget
+    )
+    remains = forms.IntegerField(
+        required=False, min_value=0, max_value=2**31 - 1, widget=UnfoldAdminIntegerFieldWidget,
+        help_text="Only for a partial one: how many were not delivered.",
+    )  # fmt: skip
+    field_order = ("ending", "remains", "reason")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        remains, is_partial = cleaned.get("remains"), cleaned.get("ending") == Status.PARTIAL
+        if is_partial and (remains is None or self.row is None or remains > self.row.quantity):
+            self.add_error("remains", "How many were not delivered: at most what was ordered.")
+        return cleaned
+
+
+class SmmRefundDialog(OnceDialog):
+    model = SmmOrder
+    amount = AmountField(min_value=Decimal("0.000001"), help_text="All that is left, or a part of it.")
+    field_order = ("amount", "reason")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.row is not None and self.row.charge is not None:
+            self.fields["amount"].initial = digits(refundable(self.row.charge))
+
+    def about(self) -> list[tuple[str, Any]]:
+        charge = self.row.charge
+        left = refundable(charge) if charge else Decimal(0)
+        return [("Order", self.row), ("Still refundable", money(left, self.row.currency))]
+
+
+class SmmStatusFilter(DropdownFilter):
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [("open", "Open, whatever it is"), *Status.choices]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+        if self.value() == "open":
+            return queryset.filter(status__in=(*SmmOrder.UNSETTLED, *SmmOrder.RUNNING))
+        return queryset.filter(status=self.value()) if self.value() else queryset
+
+
+class SmmAttentionFilter(DropdownFilter):
+    title = "attention"
+    parameter_name = "staff"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [("yes", "Needs staff"), ("contradicted", "Contradicted after its end")]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+        if self.value() == "contradicted":
+            return queryset.exclude(contradiction="")
+        return queryset.filter(needs_staff=True) if self.value() else queryset
+
+
+class SmmProviderFilter(DropdownFilter):
+    title = "provider"
+    parameter_name = "provider"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [(name, name) for name in PROVIDERS]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+        return queryset.filter(provider=self.value()) if self.value() else queryset
+
+
+@admin.register(SmmOrder)
+class SmmOrderAdmin(ReadOnlyPage):
+    list_display = (
+        "number", "shown_status", "service", "shown_quantity", "shown_progress", "shown_customer", "price_money", "age",
+        "notes",
+    )  # fmt: skip
+    list_display_links = ("number",)
+    list_filter = (SmmStatusFilter, SmmAttentionFilter, SmmProviderFilter, ModeFilter, CustomerFilter)
+    list_select_related = ("service", "customer")
+    search_fields = ("link",)
+    search_help_text = "Number, uuid, number at the provider, the whole link, or customer"
+    sortable_by = ()
+    ordering = ("-id",)
+    change_form_outer_before_template = "saldo/activation_story.html"
+    fieldsets = (
+        (
+            "Order",
+            {
+                "fields": (
+                    "shown_status", "shown_service", "link", "shown_quantity", "shown_progress", "start_count",
+                    "remains", "mode",
+                )
+            },
+        ),
+        ("Provider", {"fields": ("provider", "provider_order_id", "refill_id", "contradiction")}),
+        ("Whose", {"fields": ("shown_customer", "shown_wallet", "credential", "idempotency_key", "uuid")}),
+        ("Clock", {"fields": ("created", "placed", "reported", "closed", "due", "attempts")}),
+    )  # fmt: skip
+    actions_detail = (
+        "it_was_placed",
+        "it_was_not_placed",
+        "ask_again",
+        "cancel_it",
+        "refill_it",
+        "settle_it",
+        "refund_it",
+    )
+
+    def search(self, term: str) -> Q:
+        number = finding.number_in(term)
+        if number is not None:
+            return Q(pk=number) | Q(provider__in=PROVIDERS, provider_order_id=term.removeprefix("#"))
+        if finding.uuid_in(term):
+            return finding.by_number_or_uuid(term)
+        at_provider = Q(provider__in=PROVIDERS, provider_order_id=term[:64])
+        if "://" in term:
+            return Q(link=term)
+        return at_provider | Q(customer_id__in=finding.customer_ids(term))
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        order = self.get_object(request, str(object_id))
+        told = {}
+        if isinstance(order, SmmOrder) and self.has_view_permission(request, order):
+            told = {
+                "story": smm_story.story(order),
+                "account": smm_story.account(order),
+                "story_links": smm_story.links(order),
+            }
+        return super().changeform_view(request, object_id, form_url, (extra_context or {}) | told)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        order = self.get_object(request, str(object_id))
+        if not isinstance(order, SmmOrder):
+            return []
+        fitting = fitting_actions(order)
+        offered = super().get_actions_detail(request, object_id)
+        return [each for each in offered if each.action_name.partition("activations_smmorder_")[2] in fitting]
+
+    # --- What is shown ---------------------------------------------------------------------------
+
+    @display(description="Order")
+    def number(self, row: SmmOrder) -> str:
+        return f"#{row.pk}"
+
+    @display(description="Status")
+    def shown_status(self, row: SmmOrder) -> str:
+        return badge(row.get_status_display(), TONES[row.status])
+
+    @display(description="Service")
+    def shown_service(self, row: SmmOrder) -> str:
+        return link(page_of("catalog_smmservice", row.service_id), row.service)
+
+    @display(description="Quantity")
+    def shown_quantity(self, row: SmmOrder) -> str:
+        return f"{row.quantity:,}"
+
+    @display(description="Progress")
+    def shown_progress(self, row: SmmOrder) -> str:
+        return NOTHING if row.remains is None else f"{row.progress} %"
+
+    @display(description="Customer")
+    def shown_customer(self, row: SmmOrder) -> str:
+        return link(page_of("wallets_customer", row.customer_id), row.customer)
+
+    @display(description="Wallet")
+    def shown_wallet(self, row: SmmOrder) -> str:
+        return link(page_of("wallets_wallet", row.wallet_id), f"#{row.wallet_id}")
+
+    @display(description="Price")
+    def price_money(self, row: SmmOrder) -> str:
+        return money(row.price, row.currency)
+
+    @display(description="Age")
+    def age(self, row: SmmOrder) -> str:
+        return span(timezone.now() - row.created_at)
+
+    @display(description="Note", empty_value="")
+    def notes(self, row: SmmOrder) -> str | None:
+        if row.needs_staff:
+            return badge("Needs staff", "danger")
+        if row.contradiction:
+            return badge("Contradicted", "warning")
+        return badge({"test": "Test", "dryrun": "Dry run"}.get(row.mode, ""), "info") or None
+
+    @display(description="Requested")
+    def created(self, row: SmmOrder) -> str:
+        return moment(row.created_at)
+
+    @display(description="Placed")
+    def placed(self, row: SmmOrder) -> str:
+        return moment(row.placed_at)
+
+    @display(description="Last report")
+    def reported(self, row: SmmOrder) -> str:
+        return moment(row.reported_at)
+
+    @display(description="Closed")
+    def closed(self, row: SmmOrder) -> str:
+        return moment(row.closed_at)
+
+    @display(description="Next look")
+    def due(self, row: SmmOrder) -> str:
+        return moment(row.due_at)
+
+    # --- What can be done ------------------------------------------------------------------------
+
+    @dialog(
+        "It was placed", PlacedDialog, submit="It was placed", icon="task_alt",
+        explain="You have found the order at the provider. It goes on under that number, and its price stays charged.",
+    )  # fmt: skip
+    def it_was_placed(self, request: HttpRequest, form: PlacedDialog, row: SmmOrder) -> str:
+        was = row.status
+        now = smm.declare_placed(order=row, provider_order_id=form.cleaned_data["provider_order_id"])
+        if now.status != was:
+            said = f"Placed as {now.provider} order {now.provider_order_id}"
+            self.log_change(request, row, f"{said}: {form.cleaned_data['reason']}")
+        return f"{row} is {now.get_status_display().lower()}."
+
+    @dialog(
+        "It was not placed", SmmOrderDialog, submit="Refund it", icon="undo", variant=ActionVariant.DANGER,
+        explain="You have looked, and the provider has no such order. Everything is given back.",
+    )  # fmt: skip
+    def it_was_not_placed(self, request: HttpRequest, form: SmmOrderDialog, row: SmmOrder) -> str:
+        was = row.status
+        now = smm.declare_not_placed(order=row, actor=staff(request))
+        if now.status != was:
+            self.log_change(request, row, f"Not placed, refunded: {form.cleaned_data['reason']}")
+        return f"{row} is {now.get_status_display().lower()}."
+
+    @dialog(
+        "Ask the provider again", SmmOrderDialog, submit="Ask", icon="refresh",
+        explain="What it says counts where the order still runs. Where it is over, it is only noted.",
+    )  # fmt: skip
+    def ask_again(self, request: HttpRequest, form: SmmOrderDialog, row: SmmOrder) -> str:
+        now = smm.ask_again(row)
+        self.log_change(request, row, f"Asked the provider ({now.status}): {form.cleaned_data['reason']}")
+        noted = f" The provider now says: {now.contradiction}." if now.contradiction else ""
+        return f"{row} is {now.get_status_display().lower()}.{noted}"
+
+    @dialog(
+        "Cancel", SmmOrderDialog, submit="Ask to cancel", icon="cancel", variant=ActionVariant.DANGER,
+        explain="The provider is asked to stop. Its next report says what became of that; the rest goes back then.",
+    )  # fmt: skip
+    def cancel_it(self, request: HttpRequest, form: SmmOrderDialog, row: SmmOrder) -> str:
+        now = smm.request_cancel(order=row)
+        if row.cancel_asked_at is None:
+            self.log_change(request, row, f"Asked to cancel: {form.cleaned_data['reason']}")
+        return f"The provider was asked to stop {row}; it is {now.get_status_display().lower()}."
+
+    @dialog(
+        "Refill", SmmOrderDialog, submit="Ask for a refill", icon="replay",
+        explain="The provider is asked to deliver again what dropped off. No money moves.",
+    )  # fmt: skip
+    def refill_it(self, request: HttpRequest, form: SmmOrderDialog, row: SmmOrder) -> str:
+        now = smm.request_refill(order=row)
+        if now.refill_asked_at != row.refill_asked_at:
+            self.log_change(request, row, f"Asked for refill {now.refill_id}: {form.cleaned_data['reason']}")
+        return f"Refill {now.refill_id} was asked for."
+
+    @dialog(
+        "Settle by hand", SettleDialog, submit="Settle", icon="gavel", permission="refund",
+        explain="For an order that its provider reports wrongly, or not at all. Money goes back as if it had said so.",
+    )  # fmt: skip
+    def settle_it(self, request: HttpRequest, form: SettleDialog, row: SmmOrder) -> str:
+        was, sent = row.status, form.cleaned_data
+        remains = sent["remains"] if sent["ending"] == Status.PARTIAL else None
+        now = smm.settle_by_hand(order=row, status=sent["ending"], remains=remains, actor=staff(request))
+        if now.status != was:
+            self.log_change(request, row, f"Settled by hand as {now.status}: {sent['reason']}")
+        return f"{row} is {now.get_status_display().lower()}."
+
+    def has_refund_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_act_permission(request) and request.user.has_perm("wallets.change_transaction")
+
+    @dialog(
+        "Refund", SmmRefundDialog, submit="Refund", icon="undo", permission="refund",
+        explain="It was delivered and paid for. What you give back goes to the wallet as a new transaction.",
+    )  # fmt: skip
+    def refund_it(self, request: HttpRequest, form: SmmRefundDialog, row: SmmOrder) -> str:
+        if row.charge is None:
+            raise NothingTaken
+        charge: Transaction = row.charge
+        reference = f"smm:{row.pk}:staff-refund:{form.cleaned_data['nonce']}"
+        posted = once(
+            row.wallet_id,
+            reference,
+            lambda: refund(
+                original=charge, amount=form.cleaned_data["amount"], reference=reference, kind="smm_refund",
+                description=f"Refund for {charge.description}", actor=staff(request),
+            ),
+            lambda done: self.log_change(
+                request, row, f"Refunded {in_words(done.amount, done.currency)}: {form.cleaned_data['reason']}"
+            ),
+        )  # fmt: skip
+        return f"{in_words(posted.amount, posted.currency)} given back."
+
+
+def fitting_actions(order: SmmOrder) -> set[str]:
+    """What can be done about an order in its state."""
+    is_running = order.status in SmmOrder.RUNNING
+    can = {
+        "it_was_placed": order.status == Status.UNKNOWN,
+        "it_was_not_placed": order.status == Status.UNKNOWN,
+        "ask_again": bool(order.provider_order_id) or order.status in SmmOrder.UNSETTLED,
+        "cancel_it": is_running and order.service.can_cancel and order.cancel_asked_at is None,
+        "refill_it": order.status in SmmOrder.DELIVERED and order.service.can_refill,
+        "settle_it": is_running,
+        "refund_it": order.status in SmmOrder.DELIVERED and order.charge_id is not None,
+    }
+    return {name for name, fits in can.items() if fits}

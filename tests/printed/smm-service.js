@@ -1,0 +1,5 @@
+const response = await fetch('https://api.smsgang.org/api/developer/v1/smm/services/101', {
+  headers: { 'X-API-Key': 'sgk_your_key_here' }
+});
+
+console.log(await response.json());
