@@ -22,7 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -186,9 +186,17 @@ def leave(cluster: Cluster, *, wait: bool = False) -> None:
     while wait and time.monotonic() < deadline and not _has_users(cluster):
         if not _is_guarded(cluster):
             if cluster.postmaster is None:
+                _wait_for_guardians()
                 return
             _bring_guardian(cluster)  # its forerunner was killed: somebody must end the server
         time.sleep(0.02)
+
+
+def _wait_for_guardians() -> None:
+    """Those that this process started: they have let go of everything, and end now."""
+    for guardian in _guardians:
+        with suppress(subprocess.TimeoutExpired):
+            guardian.wait(STOP_SECONDS)
 
 
 def _bring_guardian(cluster: Cluster) -> None:

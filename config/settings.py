@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
-from config import database, env
+from config import admin, database, env
 from config.logs import logging_config
 
 BASE_DIR: Path = env.BASE_DIR
@@ -238,6 +238,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+FORMAT_MODULE_PATH = ["config.formats"]  # moments with their zone, wherever Django writes one
 STATIC_URL = "/static/"
 STATIC_ROOT = env.data_dir() / "static"
 WHITENOISE_USE_FINDERS = not PRODUCTION
@@ -254,4 +255,4 @@ LOGGING_CONFIG = None
 logging_config(as_json=PRODUCTION, level=ENV.str("LOG_LEVEL", default="INFO"))
 log = structlog.get_logger(__name__)
 
-UNFOLD: dict[str, Any] = {"SITE_TITLE": "Saldo", "SITE_HEADER": "Saldo", "SITE_URL": "/api/docs"}
+UNFOLD: dict[str, Any] = admin.UNFOLD
