@@ -52,3 +52,17 @@ class ActivationFailed(DomainError):
 class ActivationCompleted(DomainError):
     code = "activation_completed"
     message = "An SMS was received: the activation can no longer be canceled."
+
+
+class SubscriptionInactive(DomainError):
+    """It has ended: nothing about it changes any more. Facts: `id` and `status`."""
+
+    code = "subscription_inactive"
+    message = "The subscription is not active."
+
+
+class RenewalNotDue(DomainError):
+    """The current period still runs. Facts: `id`."""
+
+    code = "renewal_not_due"
+    message = "The current period is not over: there is nothing to renew yet."

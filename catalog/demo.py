@@ -8,6 +8,7 @@ from pathlib import Path
 
 from django.db import transaction
 
+from catalog.demo_numbers import ensure_demo_plans
 from catalog.models import Country, Offer, Operator, Price, Service
 from catalog.services.countries import load_countries
 from catalog.services.offers import create_offers
@@ -47,6 +48,7 @@ def ensure_demo_catalogue() -> DemoCatalogue:
     _ensure_exchange_rates()
     services = _ensure_services()
     added = _ensure_offers(services, countries, factors)
+    ensure_demo_plans(countries)
     return DemoCatalogue(len(services), len(factors), Offer.objects.filter(provider=PROVIDER).count(), added)
 
 

@@ -157,6 +157,8 @@ Q_CLUSTER: dict[str, Any] = {
 TICKS: dict[str, float] = {
     "activations.tasks.settle_due_activations": 1,
     "activations.tasks.deliver_sandbox_texts": 1,
+    "activations.tasks.renew_due_subscriptions": 5,
+    "activations.tasks.settle_subscription_numbers": 1,
     "wallets.tasks.release_expired_holds": 30,
     "wallets.tasks.roll_up_accounts": 300,
     "wallets.tasks.erase_event_payloads": 300,
@@ -211,7 +213,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/developer",
     "POSTPROCESSING_HOOKS": ["config.api.schema.tidy"],
-    "TAGS": [{"name": name} for name in ("SMS catalog", "Activations", "Wallet", "Developer account")],
+    "TAGS": [{"name": name} for name in ("SMS catalog", "Activations", "Monthly numbers", "Wallet", "Developer account")],
     "REDOC_DIST": "SIDECAR",
 }
 

@@ -4,5 +4,6 @@ from activations.models.activation import Activation
 from activations.models.message import InboundMessage
 from activations.models.pool import PoolLease, PoolNumber
 from activations.models.sandbox import SandboxNumber
+from activations.models.subscription import Subscription, SubscriptionPeriod
 
-__all__ = ["Activation", "InboundMessage", "PoolLease", "PoolNumber", "SandboxNumber"]
+__all__ = ["Activation", "InboundMessage", "PoolLease", "PoolNumber", "SandboxNumber", "Subscription", "SubscriptionPeriod"]

@@ -10,8 +10,11 @@ from activations.providers.base import (
 )
 from activations.providers.pool import PoolProvider
 from activations.providers.sandbox import SandboxProvider
+from activations.providers.twilio import TwilioProvider
 
-PROVIDERS: dict[str, NumberProvider] = {provider.name: provider for provider in (PoolProvider(), SandboxProvider())}
+PROVIDERS: dict[str, NumberProvider] = {
+    provider.name: provider for provider in (PoolProvider(), SandboxProvider(), TwilioProvider())
+}
 
 __all__ = [
     "PROVIDERS",

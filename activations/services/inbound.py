@@ -7,9 +7,10 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from activations.models import Activation, InboundMessage
+from activations.models import Activation, InboundMessage, Subscription
 from activations.services import settlement
 from activations.services.codes import extract_code
+from activations.services import number_texts
 from wallets.services import emit
 
 log = structlog.get_logger(__name__)
@@ -65,12 +66,24 @@ def _file(message: InboundMessage, activation_id: int | None) -> InboundMessage:
     earlier = _earlier(message)
     if earlier is not None:
         return earlier
+    if activation is None or activation.status not in Activation.LISTENING:
+        subscription = number_texts.listener(message)
+        if subscription is not None:
+            return _file_for(subscription, message)
     message.activation = activation
     message.state = _state_for(activation)
     message.save(force_insert=True)
     if activation is not None and message.state == State.MATCHED:
         _earn(activation, message)
     return message
+
+
+def _file_for(subscription: Subscription, message: InboundMessage) -> InboundMessage:
+    """The monthly number's text, once: looked up again, now that its row is locked."""
+    earlier = _earlier(message)
+    if earlier is None:
+        number_texts.hand_over(message, subscription)
+    return earlier or message
 
 
 @transaction.atomic
