@@ -26,6 +26,8 @@ CUSTOMER_LISTS = (
     ("Events", "wallets_event", "customer"),
 )
 
+LATE_CASES = "?case=open"
+
 Permission = Callable[[HttpRequest], bool]
 
 
@@ -47,12 +49,14 @@ def address(page: str, query: str = "") -> str:
         return ""
 
 
-def item(title: str, icon: str, page: str, query: str = "", **options: Any) -> dict[str, Any]:
-    """A line of the menu: a list, or a list narrowed by `query`."""
+def item(title: str, icon: str, page: str, query: str = "", *, but: str = "", **options: Any) -> dict[str, Any]:
+    """A line of the menu: a list, or a list narrowed by `query`. `but` is the query of another line of that list."""
 
     def active(request: HttpRequest) -> bool:
         here = bool(address(page)) and request.path.startswith(address(page))
-        return here and (f"?{request.GET.urlencode()}" == query if query else True)
+        here = here and not request.path.endswith("/trial-balance/")
+        asked = f"?{request.GET.urlencode()}"
+        return here and (asked == query if query else asked != but)
 
     return {
         "title": title,
@@ -99,9 +103,9 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
         group(
             "Activations",
             item("Activations", "sim_card", "activations_activation"),
-            item("Messages", "sms", "activations_inboundmessage"),
+            item("Messages", "sms", "activations_inboundmessage", but=LATE_CASES),
             item(
-                "Late cases", "schedule", "activations_inboundmessage", "?case=open",
+                "Late cases", "schedule", "activations_inboundmessage", LATE_CASES,
                 badge="activations.admin.queues.late_badge", badge_variant="warning",
             ),
             item("Pool numbers", "dialpad", "activations_poolnumber"),

@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 1.0
 ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
-class _Process(honcho.process.Process):  # type: ignore[misc]
+class _Process(honcho.process.Process):
     """A process that does not outlive the manager, even one that is killed."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -40,7 +40,7 @@ def _begin() -> None:
     processes.die_with_parent(signal.SIGTERM)
 
 
-class Foreground(honcho.manager.Manager):  # type: ignore[misc]
+class Foreground(honcho.manager.Manager):
     """Ends all when one ends. Ctrl-C or SIGTERM asks them to end, a second one kills them."""
 
     def __init__(self) -> None:

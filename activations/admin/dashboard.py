@@ -37,7 +37,7 @@ class Day:
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Each part for whoever may see it; every query goes by an index or reads today's rows only."""
     may = request.user.has_perm
-    parts: dict[str, Any] = {"now": timezone.now()}
+    parts: dict[str, Any] = {"now": timezone.now(), "title": "Today"}
     if may("wallets.view_transaction"):
         parts |= {
             "days": days(),

@@ -17,10 +17,10 @@ from activations.services import resolve_late
 from wallets.admin import finding
 from wallets.admin.dialogs import Dialog, dialog
 from wallets.admin.filters import CustomerFilter
-from wallets.admin.look import NOTHING, link, moment, page_of, staff
+from wallets.admin.look import NOTHING, badge, link, moment, page_of, staff
 from wallets.admin.pages import ReadOnlyPage
 
-COLOURS = {"matched": "success", "extra": "info", "late": "danger", "unmatched": "warning"}
+TONES = {"matched": "success", "extra": "info", "late": "danger", "unmatched": "warning"}
 
 
 class ResolveDialog(Dialog):
@@ -87,9 +87,9 @@ class InboundMessageAdmin(ReadOnlyPage):
     def received(self, message: InboundMessage) -> str:
         return moment(message.received_at)
 
-    @display(description="State", label=COLOURS)
-    def shown_state(self, message: InboundMessage) -> tuple[str, str]:
-        return message.state, message.get_state_display()
+    @display(description="State")
+    def shown_state(self, message: InboundMessage) -> str:
+        return badge(message.get_state_display(), TONES[message.state])
 
     @display(description="Text")
     def shown_text(self, message: InboundMessage) -> str:
@@ -105,11 +105,11 @@ class InboundMessageAdmin(ReadOnlyPage):
         order = message.activation
         return link(page_of("wallets_customer", order.customer_id), order.customer) if order else NOTHING
 
-    @display(description="Case", label={"Open": "danger", "Resolved": "success"})
-    def case(self, message: InboundMessage) -> str:
+    @display(description="Case", empty_value="")
+    def case(self, message: InboundMessage) -> str | None:
         if message.state != InboundMessage.State.LATE:
-            return ""
-        return "Open" if message.resolved_at is None else "Resolved"
+            return None
+        return badge("Open", "danger") if message.resolved_at is None else badge("Resolved", "success")
 
     @display(description="Resolved")
     def resolved(self, message: InboundMessage) -> str:

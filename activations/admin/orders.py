@@ -17,20 +17,19 @@ from activations.admin.finding import phone_in
 from activations.models import Activation
 from activations.services import cancel, resolve
 from config.errors import DomainError
-from config.numbers import plain
 from wallets.admin import finding
 from wallets.admin.dialogs import AmountField, OnceDialog, ReasonDialog, dialog, once
 from wallets.admin.filters import CustomerFilter
-from wallets.admin.look import in_words, link, moment, money, page_of, span, staff
+from wallets.admin.look import badge, digits, in_words, link, moment, money, page_of, span, staff
 from wallets.admin.pages import ReadOnlyPage
 from wallets.models import Transaction
 from wallets.services import refund
 from wallets.services.movements import refundable
 
 Status = Activation.Status
-COLOURS = {
+TONES = {
     "requested": "info", "calling": "info", "unknown": "danger", "waiting": "primary", "received": "success",
-    "closing": "warning", "finished": "success", "canceled": "default", "expired": "default", "failed": "warning",
+    "closing": "warning", "finished": "success", "canceled": "", "expired": "", "failed": "warning",
 }  # fmt: skip
 UNDECIDED = (Status.REQUESTED, Status.CALLING, Status.UNKNOWN)
 MODES = {"live": "", "test": "info", "dryrun": "info"}
@@ -61,7 +60,7 @@ class RefundDialog(OnceDialog):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.row is not None and self.row.charge is not None:
-            self.fields["amount"].initial = f"{plain(refundable(self.row.charge)):f}"
+            self.fields["amount"].initial = digits(refundable(self.row.charge))
 
     def about(self) -> list[tuple[str, Any]]:
         charge = self.row.charge
@@ -133,9 +132,9 @@ class ActivationAdmin(ReadOnlyPage):
     def number(self, row: Activation) -> str:
         return f"#{row.pk}"
 
-    @display(description="Status", label=COLOURS)
-    def shown_status(self, row: Activation) -> tuple[str, str]:
-        return row.status, row.get_status_display()
+    @display(description="Status")
+    def shown_status(self, row: Activation) -> str:
+        return badge(row.get_status_display(), TONES[row.status])
 
     @display(description="Country")
     def shown_country(self, row: Activation) -> str:
@@ -161,11 +160,11 @@ class ActivationAdmin(ReadOnlyPage):
     def age(self, row: Activation) -> str:
         return span(timezone.now() - row.created_at)
 
-    @display(description="", label={"Needs staff": "danger", "Test": "info", "Dry run": "info"})
+    @display(description="Note", empty_value="")
     def notes(self, row: Activation) -> str | None:
         if row.needs_staff:
-            return "Needs staff"
-        return {"test": "Test", "dryrun": "Dry run"}.get(row.mode, "")
+            return badge("Needs staff", "danger")
+        return badge({"test": "Test", "dryrun": "Dry run"}.get(row.mode, ""), "info") or None
 
     @display(description="Requested")
     def created(self, row: Activation) -> str:

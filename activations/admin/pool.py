@@ -20,7 +20,7 @@ from activations.services.pool_numbers import add_numbers, e164, region_of, set_
 from catalog.models import Country, Operator
 from wallets.admin import finding
 from wallets.admin.dialogs import Dialog, dialog
-from wallets.admin.look import NOTHING, link, moment, page_of
+from wallets.admin.look import NOTHING, badge, link, moment, page_of
 from wallets.admin.pages import ReadOnlyRows, StaffPage
 
 SEPARATORS = re.compile(r"[\n\r,;\t\"]+")
@@ -157,16 +157,13 @@ class PoolNumberAdmin(StaffPage):
     def shown_country(self, number: PoolNumber) -> str:
         return str(number.country)
 
-    @display(
-        description="State",
-        label={"Free": "success", "Leased": "primary", "In quarantine": "warning", "Switched off": "danger"},
-    )
     def state(self, number: PoolNumber) -> str:
         if number.leased_at:  # type: ignore[attr-defined]
-            return "Leased"
+            return badge("Leased", "primary")
         if not number.is_active:
-            return "Switched off"
-        return "In quarantine" if number.free_from > timezone.now() else "Free"
+            return badge("Switched off", "danger")
+        in_quarantine = number.free_from > timezone.now()
+        return badge("In quarantine", "warning") if in_quarantine else badge("Free", "success")
 
     @display(description="Leased since")
     def leased_since(self, number: PoolNumber) -> str:

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.conf import settings
+
 from activations.models import Activation, InboundMessage
+from activations.services.numbers import GRACE
 from catalog.models import Offer
 from wallets.admin.look import in_words, list_of, moment, page_of
 from wallets.errors import NoExchangeRate
@@ -61,17 +64,18 @@ def _order(activation: Activation) -> Iterator[Step]:
         "shopping_cart",
     )  # fmt: skip
     if activation.call_deadline_at:
-        yield Step(
-            activation.created_at,
-            "Provider called",
-            f"{activation.provider}, reference {activation.uuid}",
-            "call",
-            rank=2,
-        )
+        detail = f"{activation.provider}, reference {activation.uuid}"
+        yield Step(_called_at(activation, activation.call_deadline_at), "Provider called", detail, "call", rank=2)
     if activation.started_at:
         detail = f"{activation.provider}'s number {activation.provider_number_id or '–'}, "
         detail += f"for {activation.ttl_seconds} s until {activation.expires_at:%H:%M:%S} UTC"
         yield Step(activation.started_at, f"Number {activation.phone}", detail, "sim_card", "info")
+
+
+def _called_at(activation: Activation, deadline: datetime) -> datetime:
+    """When the call began: only its deadline is kept."""
+    began = deadline - timedelta(seconds=settings.PROVIDER_DEADLINE_SECONDS) - GRACE
+    return max(activation.created_at, began)
 
 
 def _hold(activation: Activation) -> Iterator[Step]:

@@ -12,12 +12,14 @@ from activations.providers.pool import PoolProvider
 from activations.providers.sandbox import SandboxProvider
 from activations.providers.twilio import TwilioProvider
 
+SANDBOX = SandboxProvider.name
 PROVIDERS: dict[str, NumberProvider] = {
     provider.name: provider for provider in (PoolProvider(), SandboxProvider(), TwilioProvider())
 }
 
 __all__ = [
     "PROVIDERS",
+    "SANDBOX",
     "GivenNumber",
     "NumberProvider",
     "NumberRequest",

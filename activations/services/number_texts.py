@@ -1,10 +1,18 @@
 """SMS that arrive at a monthly number."""
 
+from django.db import connection
+
 from activations.models import InboundMessage, Subscription
+from activations.providers import SANDBOX
 from wallets.services import emit
 
 State = InboundMessage.State
-SANDBOX = "sandbox"
+
+
+def wait_for_others_at(phone: str) -> None:
+    """One at a time for one number, until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"activations.number:{phone}"])
 
 
 def listener(message: InboundMessage) -> Subscription | None:
@@ -43,6 +51,7 @@ def adopt_early_texts(subscription: Subscription) -> None:
 
     Call it in the transaction that gives the number, the row locked.
     """
+    wait_for_others_at(subscription.phone)
     early = InboundMessage.objects.filter(
         to=subscription.phone, state=State.UNMATCHED, received_at__gte=subscription.created_at
     )

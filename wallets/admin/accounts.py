@@ -18,11 +18,11 @@ from unfold.decorators import display
 
 from wallets.admin import finding
 from wallets.admin.filters import CurrencyFilter, NumberFilter
-from wallets.admin.look import link, list_of, moment, money, page_of
+from wallets.admin.look import badge, link, list_of, moment, money, page_of
 from wallets.admin.pages import ReadOnlyPage
 from wallets.models import Account, Entry
 
-COLOURS = {"asset": "info", "liability": "warning", "revenue": "success", "expense": "danger"}
+TONES = {"asset": "info", "liability": "warning", "revenue": "success", "expense": "danger"}
 DEBIT_TYPES = (Account.Type.ASSET, Account.Type.EXPENSE)
 
 # One statement, so one snapshot: house accounts by roll-up plus what came since, all wallets as one line a currency.
@@ -136,15 +136,13 @@ class AccountAdmin(ReadOnlyPage):
         context = {
             **self.admin_site.each_context(request),
             "title": "Trial balance",
-            "opts": self.opts,
             "balances": trial_balance(),
-            "colours": COLOURS,
         }
         return TemplateResponse(request, "admin/wallets/trial_balance.html", context)
 
-    @display(description="Type", ordering="type", label=COLOURS)
-    def shown_type(self, account: Account) -> tuple[str, str]:
-        return account.type, account.get_type_display()
+    @display(description="Type", ordering="type")
+    def shown_type(self, account: Account) -> str:
+        return badge(account.get_type_display(), TONES[account.type])
 
     @display(description="Balance")
     def balance_money(self, account: Account) -> str:

@@ -18,14 +18,14 @@ from config.admin import CUSTOMER_LISTS
 from wallets.admin import finding
 from wallets.admin.dialogs import Dialog, ReasonDialog, dialog
 from wallets.admin.filters import TextIs
-from wallets.admin.look import NOTHING, link, list_of, moment, money, page_of
-from wallets.admin.pages import ReadOnlyRows, StaffPage
+from wallets.admin.look import NOTHING, badge, list_of, moment, money, page_of
+from wallets.admin.pages import StaffPage
 from wallets.models import Customer, Wallet
 from wallets.services import open_customer, open_wallet
 from wallets.services.customers import set_customer_status
 
 Status = Customer.Status
-STATUS_COLOURS = {"active": "success", "suspended": "warning", "closed": "danger"}
+STATUS_TONES = {"active": "success", "suspended": "warning", "closed": "danger"}
 
 
 class CurrencyCodeField(forms.CharField):
@@ -80,32 +80,20 @@ class RegionFilter(TextIs):
         return typed.upper()
 
 
-class WalletRows(ReadOnlyRows):
-    model = Wallet
-    fk_name = "customer"
-    fields = ("number", "balance_money", "held_money", "available_money", "debt_money", "is_default", "statement")
+def wallet_row(wallet: Wallet) -> dict[str, Any]:
+    """A wallet as a line of its customer's page."""
+    figures = ("balance", "held", "available", "debt")
+    return {name: money(getattr(wallet, name), wallet.currency, alarming=True) for name in figures} | {
+        "currency": wallet.currency,
+        "is_default": wallet.is_default,
+        "url": page_of("wallets_wallet", wallet.pk),
+        "statement": list_of("wallets_transaction", wallet=wallet.pk),
+    }
 
-    def number(self, wallet: Wallet) -> str:
-        return link(page_of("wallets_wallet", wallet.pk), f"{wallet.currency} #{wallet.pk}")
 
-    @display(description="Balance")
-    def balance_money(self, wallet: Wallet) -> str:
-        return money(wallet.balance, wallet.currency)
-
-    @display(description="Held")
-    def held_money(self, wallet: Wallet) -> str:
-        return money(wallet.held, wallet.currency)
-
-    @display(description="Available")
-    def available_money(self, wallet: Wallet) -> str:
-        return money(wallet.available, wallet.currency)
-
-    @display(description="Debt")
-    def debt_money(self, wallet: Wallet) -> str:
-        return money(wallet.debt, wallet.currency)
-
-    def statement(self, wallet: Wallet) -> str:
-        return link(list_of("wallets_transaction", wallet=wallet.pk), "Statement")
+def lists_of(customer: Customer) -> list[tuple[str, str]]:
+    """Where everything of theirs is: titles and addresses."""
+    return [(title, list_of(name, **{parameter: customer.pk})) for title, name, parameter in CUSTOMER_LISTS]
 
 
 @admin.register(Customer)
@@ -115,16 +103,16 @@ class CustomerAdmin(StaffPage):
     list_filter = (("status", ChoicesDropdownFilter), RegionFilter)
     search_fields = ("name",)
     search_help_text = "Name, e-mail, uuid, or a number they rented"
-    readonly_fields = ("uuid", "shown_status", "created", "everything")
+    readonly_fields = ("uuid", "shown_status", "created")
     fieldsets = (
-        (None, {"fields": ("name", "email", "shown_status", "everything")}),
+        (None, {"fields": ("name", "email", "shown_status")}),
         ("Settings", {"fields": ("default_region", "time_zone", "rate_limit_per_minute")}),
         ("Facts", {"fields": ("uuid", "created")}),
     )
     add_fieldsets = (
         (None, {"fields": ("name", "email", "currency", "default_region", "time_zone", "rate_limit_per_minute")}),
     )
-    inlines = (WalletRows,)
+    change_form_outer_before_template = "saldo/customer_wallets.html"
     actions_detail = ("open_a_wallet", "suspend", "reactivate")
 
     def search(self, term: str) -> Q:
@@ -135,9 +123,6 @@ class CustomerAdmin(StaffPage):
 
     def get_form(self, request: HttpRequest, obj: Customer | None = None, change: bool = False, **kwargs: Any) -> Any:
         return super().get_form(request, obj, change, **kwargs | ({} if obj else {"form": NewCustomerForm}))
-
-    def get_inlines(self, request: HttpRequest, obj: Customer | None) -> Any:
-        return self.inlines if obj else ()
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -160,9 +145,9 @@ class CustomerAdmin(StaffPage):
         customer = self.get_object(request, str(object_id))
         return customer.status if isinstance(customer, Customer) else ""
 
-    @display(description="Status", ordering="status", label=STATUS_COLOURS)
-    def shown_status(self, customer: Customer) -> tuple[str, str]:
-        return customer.status, customer.get_status_display()
+    @display(description="Status", ordering="status")
+    def shown_status(self, customer: Customer) -> str:
+        return badge(customer.get_status_display(), STATUS_TONES[customer.status])
 
     @display(description="Balances")
     def wallets_money(self, customer: Customer) -> str:
@@ -173,10 +158,17 @@ class CustomerAdmin(StaffPage):
     def created(self, customer: Customer) -> str:
         return moment(customer.created_at)
 
-    @display(description="Everything of theirs")
-    def everything(self, customer: Customer) -> str:
-        lists = [(list_of(name, **{parameter: customer.pk}), title) for title, name, parameter in CUSTOMER_LISTS]
-        return format_html_join(" · ", '<a class="link" href="{}">{}</a>', lists)
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        customer = self.get_object(request, str(object_id))
+        told = {}
+        if isinstance(customer, Customer) and self.has_view_permission(request, customer):
+            told = {
+                "wallet_rows": [wallet_row(each) for each in customer.wallets.all()],
+                "their_lists": lists_of(customer),
+            }
+        return super().changeform_view(request, object_id, form_url, (extra_context or {}) | told)
 
     def has_open_wallet_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("wallets.add_wallet")

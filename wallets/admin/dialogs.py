@@ -52,11 +52,13 @@ class Dialog(BaseDialogForm):
     """A form in a dialog about one row. `about` says what the person must know before deciding."""
 
     form_before_template = "saldo/dialog_facts.html"
-    model: type[Model] = Model
+    model: type[Model] | None = None
 
     @cached_property
     def row(self) -> Any:
-        """The row the dialog is about; None where there is none."""
+        """The row the dialog is about; None where there is none, and in a dialog that shows nothing of it."""
+        if self.model is None or self.object_id is None:
+            return None
         try:
             return self.model._default_manager.get(pk=self.object_id)
         except (ObjectDoesNotExist, ValueError, TypeError):
@@ -66,7 +68,7 @@ class Dialog(BaseDialogForm):
         return []
 
     def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
-        return {"facts": self.about() if self.row is not None or object_id is None else [], "form": self}
+        return {"facts": self.about() if self.row is not None else [], "form": self}
 
 
 class ReasonDialog(Dialog):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
@@ -15,12 +16,12 @@ from config.errors import DomainError
 from wallets.admin import finding
 from wallets.admin.dialogs import ReasonDialog, dialog
 from wallets.admin.filters import CustomerByWalletFilter, WalletFilter
-from wallets.admin.look import NOTHING, in_words, link, moment, money, order_of, page_of, staff
+from wallets.admin.look import NOTHING, badge, in_words, link, moment, money, order_of, page_of, staff
 from wallets.admin.pages import ReadOnlyPage, ReadOnlyRows
 from wallets.models import Hold, Release, Transaction
 from wallets.services import release
 
-COLOURS = {"active": "info", "captured": "success", "released": "warning", "expired": "danger"}
+TONES = {"active": "info", "captured": "success", "released": "warning", "expired": "danger"}
 
 
 class HoldOfAnOpenOrder(DomainError):
@@ -119,9 +120,9 @@ class HoldAdmin(ReadOnlyPage):
     def number(self, hold: Hold) -> str:
         return f"#{hold.pk}"
 
-    @display(description="Status", label=COLOURS)
-    def shown_status(self, hold: Hold) -> tuple[str, str]:
-        return hold.status, hold.get_status_display()
+    @display(description="Status")
+    def shown_status(self, hold: Hold) -> str:
+        return badge(hold.get_status_display(), TONES[hold.status])
 
     @display(description="Customer")
     def shown_customer(self, hold: Hold) -> str:
@@ -170,7 +171,11 @@ class HoldAdmin(ReadOnlyPage):
     def release_it(self, request: HttpRequest, form: ReleaseHoldDialog, hold: Hold) -> str:
         if open_order_of(hold):
             raise HoldOfAnOpenOrder(hold=hold.reference)
-        released = release(hold=hold, actor=staff(request))
-        amount = in_words(released.amount, hold.wallet.currency)
-        self.log_change(request, hold, f"Released {amount}: {form.cleaned_data['reason']}")
+        with transaction.atomic():
+            # Locked first: a second submit waits here, and finds it closed.
+            locked = Hold.objects.select_for_update(no_key=True, of=("self",)).get(pk=hold.pk)
+            released = release(hold=hold, actor=staff(request))
+            amount = in_words(released.amount, hold.wallet.currency)
+            if locked.status == Hold.Status.ACTIVE:
+                self.log_change(request, hold, f"Released {amount}: {form.cleaned_data['reason']}")
         return f"{amount} released."

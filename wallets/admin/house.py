@@ -19,7 +19,7 @@ from config.numbers import plain
 from wallets.admin import finding
 from wallets.admin.customers import CurrencyCodeField
 from wallets.admin.filters import CustomerFilter, DayFilter, TextIs
-from wallets.admin.look import NOTHING, link, moment, order_of, page_of, span
+from wallets.admin.look import NOTHING, badge, link, moment, order_of, page_of, span
 from wallets.admin.pages import ReadOnlyPage
 from wallets.models import Event, ExchangeRate, Tick
 
@@ -161,15 +161,12 @@ class TickAdmin(ReadOnlyPage):
     sortable_by = ()
     fields = ("name", "state", "every", "asked", "finished", "took", "error")
 
-    @display(
-        description="State", label={"On time": "success", "Overdue": "danger", "Failed": "danger", "Retired": "info"}
-    )
     def state(self, tick: Tick) -> str:
         if tick.name not in settings.TICKS:
-            return "Retired"
+            return badge("Retired", "info")
         if overdue(tick):
-            return "Overdue"
-        return "Failed" if tick.error else "On time"
+            return badge("Overdue", "danger")
+        return badge("Failed", "danger") if tick.error else badge("On time", "success")
 
     @display(description="Every")
     def every(self, tick: Tick) -> str:

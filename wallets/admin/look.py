@@ -36,12 +36,17 @@ def in_words(amount: Decimal, currency: str) -> str:
     return f"{digits(amount)} {currency}"
 
 
-def money(amount: Decimal | None, currency: str) -> SafeString | str:
-    """An amount with its currency, right-aligned in lists, red below zero."""
+def money(amount: Decimal | None, currency: str, *, alarming: bool = False) -> SafeString | str:
+    """An amount with its currency, right-aligned in lists; red below zero where that is `alarming`."""
     if amount is None:
         return NOTHING
-    tone = "money money-negative" if amount < 0 else "money money-zero" if amount == 0 else "money"
+    tone = "money money-negative" if alarming and amount < 0 else "money money-zero" if amount == 0 else "money"
     return format_html('<span class="{}">{} <small>{}</small></span>', tone, digits(amount), currency)
+
+
+def badge(text: str, tone: str = "") -> SafeString | str:
+    """A state as a coloured label; tones are success, info, primary, warning, danger, or none."""
+    return format_html('<span class="badge {}">{}</span>', tone, text) if text else ""
 
 
 def moment(at: datetime | None) -> SafeString | str:
@@ -56,7 +61,7 @@ def moment(at: datetime | None) -> SafeString | str:
 
 
 def span(length: timedelta) -> str:
-    """A length of time by its two largest units: 2 d 4 h, 3 min 20 s."""
+    """A length of time by its two largest units: 2 d 4 h, 3 min 20 s; it does not break."""
     seconds = max(0, int(length.total_seconds()))
     units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
     parts = []
@@ -65,7 +70,7 @@ def span(length: timedelta) -> str:
         parts.append((count, name))
     while len(parts) > 1 and parts[0][0] == 0:
         parts.pop(0)
-    return " ".join(f"{count} {name}" for count, name in parts[:2] if count or len(parts) == 1)
+    return "\u00a0".join(f"{count}\u00a0{name}" for count, name in parts[:2] if count or len(parts) == 1)
 
 
 def link(url: str, text: object) -> SafeString | str:

@@ -15,7 +15,7 @@ from config.numbers import plain
 from wallets.admin import finding
 from wallets.admin.dialogs import AmountField, OnceDialog, dialog, once
 from wallets.admin.filters import CurrencyFilter, CustomerByWalletFilter, PostedFilter, WalletFilter
-from wallets.admin.look import NOTHING, in_words, link, list_of, moment, money, order_of, page_of, staff
+from wallets.admin.look import NOTHING, digits, in_words, link, list_of, moment, money, order_of, page_of, staff
 from wallets.admin.pages import ReadOnlyPage, ReadOnlyRows
 from wallets.models import Transaction
 from wallets.services import chargeback, refund
@@ -59,7 +59,7 @@ class GiveBackDialog(OnceDialog):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.row is not None:
-            self.fields["amount"].initial = f"{plain(refundable(self.row)):f}"
+            self.fields["amount"].initial = digits(refundable(self.row))
 
     def about(self) -> list[tuple[str, Any]]:
         row = self.row

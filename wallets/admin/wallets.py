@@ -10,17 +10,16 @@ from django.http import HttpRequest
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from config.numbers import plain
 from wallets.admin import finding
 from wallets.admin.dialogs import AmountField, OnceDialog, ReasonDialog, dialog, once
 from wallets.admin.filters import CurrencyFilter, CustomerFilter, StandingFilter
-from wallets.admin.look import in_words, link, list_of, moment, money, page_of, staff
+from wallets.admin.look import badge, digits, in_words, link, list_of, moment, money, page_of, staff
 from wallets.admin.pages import ReadOnlyPage
 from wallets.models import Transaction, Wallet
 from wallets.services import adjust, deposit, set_wallet_limits
 
 
-def standing(wallet: Wallet) -> list[tuple[str, Any]]:
+def standing_of(wallet: Wallet) -> list[tuple[str, Any]]:
     """What a dialog about a wallet shows before anything is decided."""
     facts = [("Customer", wallet.customer), ("Balance", wallet.balance), ("Held", wallet.held)]
     facts += [("Available", wallet.available)] + ([("Debt", wallet.debt)] if wallet.debt else [])
@@ -35,7 +34,7 @@ class DepositDialog(OnceDialog):
     field_order = ("amount", "reason")
 
     def about(self) -> list[tuple[str, Any]]:
-        return standing(self.row)
+        return standing_of(self.row)
 
 
 class AdjustDialog(DepositDialog):
@@ -60,16 +59,17 @@ class LimitsDialog(ReasonDialog):
         if self.row is not None:
             for name in ("credit_limit", "low_balance_threshold"):
                 value = getattr(self.row, name)
-                self.fields[name].initial = None if value is None else f"{plain(value):f}"
+                self.fields[name].initial = None if value is None else digits(value)
 
     def about(self) -> list[tuple[str, Any]]:
-        return standing(self.row)
+        return standing_of(self.row)
 
 
 @admin.register(Wallet)
 class WalletAdmin(ReadOnlyPage):
     list_display = (
-        "number", "shown_customer", "currency", "balance_money", "held_money", "available_money", "flags", "statement",
+        "number", "shown_customer", "currency", "balance_money", "held_money", "available_money", "standing",
+        "statement",
     )  # fmt: skip
     list_display_links = ("number",)
     list_filter = (CustomerFilter, CurrencyFilter, StandingFilter, "is_default")
@@ -78,11 +78,18 @@ class WalletAdmin(ReadOnlyPage):
     search_help_text = "Customer's name, e-mail or uuid, or the wallet's number"
     ordering = ("-account_id",)
     fieldsets = (
-        (None, {"fields": ("shown_customer", "currency", "is_default", "statement")}),
-        ("Money", {"fields": ("balance_money", "held_money", "limit_money", "available_money", "debt_money")}),
-        ("Warning", {"fields": ("threshold_money", "flags")}),
+        (
+            None,
+            {
+                "fields": (
+                    "shown_customer", "balance_money", "held_money", "limit_money", "available_money", "debt_money",
+                    "standing", "statement",
+                )
+            },
+        ),
+        ("Settings", {"fields": ("currency", "is_default", "threshold_money")}),
         ("Facts", {"fields": ("shown_account", "shown_holds", "last_seq", "last_posted", "created")}),
-    )
+    )  # fmt: skip
     actions_detail = ("deposit", "adjust", "set_limits")
 
     def search(self, term: str) -> Q:
@@ -99,7 +106,7 @@ class WalletAdmin(ReadOnlyPage):
 
     @display(description="Balance", ordering="balance")
     def balance_money(self, wallet: Wallet) -> str:
-        return money(wallet.balance, wallet.currency)
+        return money(wallet.balance, wallet.currency, alarming=True)
 
     @display(description="Held", ordering="held")
     def held_money(self, wallet: Wallet) -> str:
@@ -107,7 +114,7 @@ class WalletAdmin(ReadOnlyPage):
 
     @display(description="Available")
     def available_money(self, wallet: Wallet) -> str:
-        return money(wallet.available, wallet.currency)
+        return money(wallet.available, wallet.currency, alarming=True)
 
     @display(description="Credit limit")
     def limit_money(self, wallet: Wallet) -> str:
@@ -121,12 +128,13 @@ class WalletAdmin(ReadOnlyPage):
     def threshold_money(self, wallet: Wallet) -> str:
         return money(wallet.low_balance_threshold, wallet.currency)
 
-    @display(description="Standing", label={"Low": "warning", "In debt": "danger", "Fine": "success"})
-    def flags(self, wallet: Wallet) -> str:
+    @display(description="Standing")
+    def standing(self, wallet: Wallet) -> str:
         if wallet.debt:
-            return "In debt"
+            return badge("In debt", "danger")
         threshold = wallet.low_balance_threshold
-        return "Low" if threshold is not None and wallet.available < threshold else "Fine"
+        is_low = threshold is not None and wallet.available < threshold
+        return badge("Low", "warning") if is_low else badge("Fine", "success")
 
     @display(description="Statement")
     def statement(self, wallet: Wallet) -> str:

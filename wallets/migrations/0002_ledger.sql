@@ -65,7 +65,7 @@ DECLARE
 BEGIN
     IF NEW.debit_id IS NULL OR NEW.credit_id IS NULL THEN
         RAISE EXCEPTION 'a transaction has two accounts'
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_accounts_exist';
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_has_two_accounts';
     END IF;
     -- Hold before wallet, as everywhere: the other order deadlocks.
     IF NEW.hold_id IS NOT NULL THEN

@@ -71,7 +71,8 @@ def _copy(rows: Sequence[Posting], house: HouseAccounts) -> None:
         # The clock is read inside the locks, as a single posting reads it.
         cursor.execute("SELECT greatest(clock_timestamp(), now()), pg_current_xact_id()::text::bigint")
         now, xact = cursor.fetchone()
-        with cursor.copy(f"COPY wallets_transaction ({COLUMNS}, {NUMBERS}) FROM STDIN") as copy:
+        statement = f"COPY wallets_transaction ({COLUMNS}, {NUMBERS}) FROM STDIN"
+        with connection.wrap_database_errors, cursor.copy(statement) as copy:  # Django does not wrap copy()
             for posting, numbers in _numbered(rows, wallets, now, xact):
                 copy.write_row(posting.row(house) + numbers)
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
-from django.db import DatabaseError, DataError, IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 
 from wallets.errors import ReferenceConflict
 from wallets.models import Transaction
@@ -83,7 +83,8 @@ _facts_of = attrgetter(*_FACTS)
 COLUMNS = ", ".join(("debit_id", "credit_id", *_FACTS))
 _MODEL_FIELDS = [field.attname for field in Transaction._meta.concrete_fields]
 _MODEL_COLUMNS = ", ".join(f'"{field.column}"' for field in Transaction._meta.concrete_fields)
-_HOUSE = "(SELECT id FROM wallets_account WHERE code = %s AND currency = %s)"
+_HOUSE = "(SELECT id FROM wallets_account WHERE code = %s AND currency = %s)"  # NULL where there is none:
+HOUSE_ACCOUNT_MISSING = "transaction_has_two_accounts"
 
 
 def post(posting: Posting) -> Transaction:
@@ -98,7 +99,7 @@ def post(posting: Posting) -> Transaction:
         with savepoint_if_inside():
             return _insert(posting)
     except (IntegrityError, DataError) as refusal:
-        if _misses_house_accounts(posting, refusal):
+        if constraint_of(refusal) == HOUSE_ACCOUNT_MISSING:
             house_accounts(posting.house)
             return post(posting)
         # Whatever the refusal: a repeat of a charge that emptied its wallet is refused for
@@ -134,12 +135,6 @@ def _insert(posting: Posting) -> Transaction:
             [*parameters, *_facts_of(posting)],
         )
         return Transaction.from_db(connection.alias, _MODEL_FIELDS, cursor.fetchone())
-
-
-def _misses_house_accounts(posting: Posting, refusal: DatabaseError) -> bool:
-    return constraint_of(refusal) == "transaction_accounts_exist" and not posting.house <= set(
-        find_house_accounts(posting.house)
-    )
 
 
 def already_posted(batch: Sequence[Posting]) -> dict[str, Transaction]:

@@ -1,7 +1,5 @@
 """Buying a monthly number: quote, charge one month, call the provider, begin or give back."""
 
-from datetime import timedelta
-
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -9,8 +7,8 @@ from django.utils import timezone
 
 from activations.errors import NoNumbersAvailable, RequestInProgress
 from activations.models import Subscription
-from activations.providers import OutcomeUnknown, ProviderError, provider_for
-from activations.services.buying import refusal_of
+from activations.providers import SANDBOX, OutcomeUnknown, ProviderError, provider_for
+from activations.services.buying import KEY_KEPT, refusal_of
 from activations.services.numbers import FIRST_ASK
 from activations.services.subscriptions import money, numbers
 from activations.services.subscriptions.inventory import in_stock
@@ -22,9 +20,6 @@ from wallets.services import Buyer
 log = structlog.get_logger(__name__)
 
 Status = Subscription.Status
-
-# As long as the door keeps a key: after that, it is a new one.
-KEY_KEPT = timedelta(hours=24)
 
 
 def purchase(
@@ -59,9 +54,7 @@ def resume(subscription: Subscription) -> Subscription:
         subscription = numbers.resolve(subscription)
     if subscription.status == Status.CALLING:
         raise RequestInProgress(retry_after_seconds=1, id=subscription.pk)
-    if subscription.status == Status.FAILED:
-        raise refusal_of(ProviderError(subscription.failure))
-    return subscription
+    return _given(subscription)
 
 
 def _candidates(buyer: Buyer, code: str) -> list[PlanQuote]:
@@ -90,9 +83,6 @@ def _request(buyer: Buyer, found: PlanQuote, auto_renew: bool, idempotency_key: 
 @transaction.atomic
 def _insert(buyer: Buyer, found: PlanQuote, auto_renew: bool, idempotency_key: str | None) -> Subscription:
     now = timezone.now()
-    if idempotency_key is not None:
-        old = Subscription.objects.filter(customer_id=buyer.customer_id, idempotency_key=idempotency_key)
-        old.filter(created_at__lte=now - KEY_KEPT).update(idempotency_key=None)
     subscription = Subscription.objects.create(
         customer_id=buyer.customer_id,
         wallet_id=buyer.wallet_id,
@@ -101,7 +91,7 @@ def _insert(buyer: Buyer, found: PlanQuote, auto_renew: bool, idempotency_key: s
         idempotency_key=idempotency_key,
         plan_id=found.offer.product_id,
         country_id=found.offer.country_id,
-        provider=found.offer.provider if buyer.moves_money else "sandbox",
+        provider=found.offer.provider if buyer.moves_money else SANDBOX,
         price=found.amount,
         currency=found.currency,
         auto_renew=auto_renew,
@@ -120,22 +110,32 @@ def _place(subscription: Subscription) -> Subscription:
         given = provider_for(subscription.provider).order(
             numbers.request_of(subscription), deadline_seconds=settings.PROVIDER_DEADLINE_SECONDS
         )
-        return numbers.give_number(subscription.pk, given)
+        placed = numbers.give_number(subscription.pk, given)
     except ProviderError as refusal:
-        numbers.fail(subscription.pk, refusal.code)
-        raise refusal_of(refusal) from refusal
+        placed = numbers.fail(subscription.pk, refusal.code)
     except OutcomeUnknown:
         log.warning("provider outcome unknown", subscription=subscription.pk, provider=subscription.provider)
+        placed = numbers.mark_unknown(subscription.pk)
     except Exception:
         # A provider's bug is no answer: what it did is not known.
         log.exception("provider call failed", subscription=subscription.pk, provider=subscription.provider)
-    return numbers.mark_unknown(subscription.pk)
+        placed = numbers.mark_unknown(subscription.pk)
+    return _given(placed)
+
+
+def _given(subscription: Subscription) -> Subscription:
+    """The order, unless it came to nothing. Raises NoNumbersAvailable, ProviderRefused."""
+    if subscription.status == Status.FAILED:
+        raise refusal_of(subscription.failure)
+    return subscription
 
 
 def _earlier(buyer: Buyer, idempotency_key: str) -> Subscription | None:
-    found = Subscription.objects.filter(
-        customer_id=buyer.customer_id,
-        idempotency_key=idempotency_key,
-        created_at__gt=timezone.now() - KEY_KEPT,
-    )
-    return found.exclude(status=Status.FAILED).select_related("country").first()
+    """The order this key has made. A key older than a day is a new one, and its old order gives it up."""
+    mine = Subscription.objects.filter(customer_id=buyer.customer_id, idempotency_key=idempotency_key)
+    found = mine.exclude(status=Status.FAILED).select_related("country").first()
+    # Counted from the answer: an order that nobody knew the outcome of was not answered before.
+    if found is None or found.started_at is None or found.started_at > timezone.now() - KEY_KEPT:
+        return found
+    mine.filter(pk=found.pk).update(idempotency_key=None)
+    return None

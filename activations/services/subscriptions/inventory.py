@@ -1,4 +1,4 @@
-"""Which monthly numbers can be bought now, and what will be due."""
+"""Which monthly numbers can be bought now."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from decimal import Decimal
 from django.conf import settings
 from django.db.models import Count
 
+from activations.providers import SANDBOX
 from activations.providers.pool import PoolProvider, free_numbers
-from activations.providers.sandbox import SandboxProvider
 from catalog.models import Country
 from catalog.services.number_plans import PlanQuote, quote_plans
 
@@ -57,7 +57,7 @@ def pool_stock() -> dict[int, int]:
 
 
 def _may_sell(quote: PlanQuote, stock: dict[int, int]) -> bool:
-    if quote.offer.provider == SandboxProvider.name:
+    if quote.offer.provider == SANDBOX:
         return settings.SANDBOX
     return quote.offer.provider != PoolProvider.name or stock.get(quote.offer.country_id, 0) > 0
 

@@ -14,9 +14,9 @@ from django.utils import timezone
 from activations.errors import RequestInProgress
 from activations.models import Subscription, SubscriptionPeriod
 from activations.providers import GivenNumber, NumberRequest, OutcomeUnknown, ProviderError, provider_for
-from activations.services.numbers import FIRST_ASK, GRACE
-from activations.services.pool_numbers import e164
-from activations.services.resolving import BACKOFF, STAFF_AFTER
+from activations.services.numbers import FIRST_ASK, GRACE, LONGEST_NUMBER_ID, backoff, claim_seconds
+from activations.services.phones import e164
+from activations.services.resolving import STAFF_AFTER
 from activations.services.subscriptions import money
 from activations.services.subscriptions.months import months_after
 from activations.services.subscriptions.telling import tell
@@ -25,7 +25,6 @@ from activations.services.number_texts import adopt_early_texts
 log = structlog.get_logger(__name__)
 
 Status = Subscription.Status
-LONGEST_NUMBER_ID = 64
 
 
 def request_of(subscription: Subscription) -> NumberRequest:
@@ -42,7 +41,7 @@ def request_of(subscription: Subscription) -> NumberRequest:
 
 def claim_ends(now: datetime) -> datetime:
     """How long whoever works on a row keeps it to itself: after a crash it is due again then."""
-    return now + timedelta(seconds=3 * settings.PROVIDER_DEADLINE_SECONDS)
+    return now + timedelta(seconds=claim_seconds())
 
 
 def is_being_called(subscription: Subscription, now: datetime) -> bool:
@@ -103,7 +102,7 @@ def give_number(subscription_id: int, given: GivenNumber, *, now: datetime | Non
     Raises OutcomeUnknown for an answer that cannot be a number.
     """
     phone = e164(given.phone)
-    if not phone or not 0 < len(given.id) <= LONGEST_NUMBER_ID:
+    if phone is None or not 0 < len(given.id) <= LONGEST_NUMBER_ID:
         raise OutcomeUnknown("the provider's answer is not a number")
     locked = _accept(subscription_id, given, phone, now or timezone.now())
     if locked.has_ended and locked.provider_number_id == given.id:
@@ -193,7 +192,7 @@ def _ask_again_later(subscription_id: int) -> Subscription:
     locked = Subscription.objects.locked().select_related("country").get(pk=subscription_id)
     if locked.status == Status.UNKNOWN:
         now = timezone.now()
-        locked.due_at = now + BACKOFF[min(locked.attempts, len(BACKOFF) - 1)]
+        locked.due_at = now + backoff(locked.attempts)
         locked.needs_staff = locked.created_at < now - STAFF_AFTER
         locked.save(update_fields=["due_at", "needs_staff"])
     return locked
@@ -226,7 +225,7 @@ def _give_back_later(subscription_id: int) -> Subscription:
     locked = Subscription.objects.locked().select_related("country").get(pk=subscription_id)
     if locked.returned_at is None:
         now = timezone.now()
-        locked.due_at = now + BACKOFF[min(locked.attempts, len(BACKOFF) - 1)]
+        locked.due_at = now + backoff(locked.attempts)
         locked.needs_staff = locked.closed_at is not None and locked.closed_at < now - STAFF_AFTER
         locked.save(update_fields=["due_at", "needs_staff"])
     return locked

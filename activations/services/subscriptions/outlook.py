@@ -79,7 +79,8 @@ def outlook(*, wallet: Wallet, now: datetime | None = None, days: int = DAYS) ->
 
 def _renewals(subscription: Subscription, until: datetime) -> Iterator[tuple[int, datetime]]:
     """Period and moment of each: the next one (in grace: the next try), and those a short month brings."""
-    assert subscription.started_at is not None and subscription.anchor_day is not None
+    assert subscription.started_at is not None  # the database promises both of a number that was given
+    assert subscription.anchor_day is not None
     period, when = subscription.period, subscription.next_renewal_at or subscription.expires_at
     while when is not None and when <= until:
         yield period + 1, when

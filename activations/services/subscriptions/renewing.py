@@ -218,7 +218,8 @@ def _wanted(row: Subscription) -> Wanted:
 
 
 def _end_of(row: Subscription, period: int) -> datetime:
-    assert row.started_at is not None and row.anchor_day is not None
+    assert row.started_at is not None  # the database promises both of a number that was given
+    assert row.anchor_day is not None
     return months_after(row.started_at, period, row.anchor_day)
 
 
