@@ -23,7 +23,5 @@ def ensure_demo_plans(countries: dict[str, Country]) -> int:
     for row in missing:
         price = Decimal(row["usd_price"])
         plan = create_plan(country=countries[row["country"]], provider=PROVIDER, cost=price * COST_SHARE)
-        Price.objects.create(
-            product_id=plan.pk, amount=price, currency="USD", note="Demo catalogue", actor="task:demo"
-        )
+        Price.objects.create(product_id=plan.pk, amount=price, currency="USD", note="Demo catalogue", actor="task:demo")
     return len(missing)

@@ -6,4 +6,12 @@ from activations.models.pool import PoolLease, PoolNumber
 from activations.models.sandbox import SandboxNumber
 from activations.models.subscription import Subscription, SubscriptionPeriod
 
-__all__ = ["Activation", "InboundMessage", "PoolLease", "PoolNumber", "SandboxNumber", "Subscription", "SubscriptionPeriod"]
+__all__ = [
+    "Activation",
+    "InboundMessage",
+    "PoolLease",
+    "PoolNumber",
+    "SandboxNumber",
+    "Subscription",
+    "SubscriptionPeriod",
+]

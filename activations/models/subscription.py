@@ -124,7 +124,7 @@ class Subscription(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"#{self.pk} {self.phone or self.country_id and self.country.code}"
+        return f"#{self.pk} {self.phone or self.country.code}"
 
     @property
     def moves_money(self) -> bool:

@@ -20,9 +20,7 @@ class MonthlyNumberPlanQuerySet(models.QuerySet["MonthlyNumberPlan"]):
         """Adds `base_amount` and `base_currency`: the latest base price now, for staff to see."""
         from catalog.models.price import Price
 
-        latest = (
-            Price.objects.base().filter(product=OuterRef("pk"), effective_from__lte=timezone.now()).newest_first()
-        )
+        latest = Price.objects.base().filter(product=OuterRef("pk"), effective_from__lte=timezone.now()).newest_first()
         return self.annotate(
             base_amount=Subquery(latest.values("amount")[:1]), base_currency=Subquery(latest.values("currency")[:1])
         )

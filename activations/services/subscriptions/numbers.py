@@ -14,13 +14,13 @@ from django.utils import timezone
 from activations.errors import RequestInProgress
 from activations.models import Subscription, SubscriptionPeriod
 from activations.providers import GivenNumber, NumberRequest, OutcomeUnknown, ProviderError, provider_for
+from activations.services.number_texts import adopt_early_texts
 from activations.services.numbers import FIRST_ASK, GRACE, LONGEST_NUMBER_ID, backoff, claim_seconds
 from activations.services.phones import e164
 from activations.services.resolving import STAFF_AFTER
 from activations.services.subscriptions import money
 from activations.services.subscriptions.months import months_after
 from activations.services.subscriptions.telling import tell
-from activations.services.number_texts import adopt_early_texts
 
 log = structlog.get_logger(__name__)
 
