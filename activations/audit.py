@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from activations.subscription_audit import subscription_checks
 from wallets.services.audit import Check
 
 # What an order took in the end: its capture or charge, less what was given back.
@@ -16,6 +17,11 @@ _TAKEN = """
 
 
 def checks() -> Iterator[Check]:
+    yield from _activations()
+    yield from subscription_checks()
+
+
+def _activations() -> Iterator[Check]:
     yield Check(
         "No activation took more than its price",
         f"SELECT format('activation %s took %s of %s', id, taken, price) FROM ({_TAKEN}) n WHERE taken > price",  # noqa: S608

@@ -92,13 +92,17 @@ class Subscription(models.Model):
             models.CheckConstraint(condition=Q(price__gt=0), name="subscription_price_above_zero"),
             models.CheckConstraint(condition=Q(period__gte=1), name="subscription_periods_from_one"),
             models.CheckConstraint(
+                # A comparison with NULL is not false: each has to be there, too.
                 condition=~Q(status__in=("active", "grace"))
-                | Q(started_at__isnull=False, anchor_day__gte=1, anchor_day__lte=31)
-                & Q(period_started_at__gte=F("started_at"), expires_at__gt=F("period_started_at")),
+                | Q(started_at__isnull=False, anchor_day__isnull=False)
+                & Q(period_started_at__isnull=False, expires_at__isnull=False)
+                & Q(anchor_day__gte=1, anchor_day__lte=31, period_started_at__gte=F("started_at"))
+                & Q(expires_at__gt=F("period_started_at")),
                 name="subscription_active_has_a_period",
             ),
             models.CheckConstraint(
-                condition=~Q(status="grace") | Q(grace_until__gt=F("expires_at")), name="subscription_grace_has_an_end"
+                condition=~Q(status="grace") | Q(grace_until__isnull=False, grace_until__gt=F("expires_at")),
+                name="subscription_grace_has_an_end",
             ),
             models.CheckConstraint(
                 condition=~Q(status__in=("expired", "canceled", "released", "failed")) | Q(auto_renew=False),
@@ -169,7 +173,8 @@ class SubscriptionPeriod(models.Model):
             models.UniqueConstraint(fields=("subscription", "number"), name="subscription_period_once"),
             models.CheckConstraint(condition=Q(price__gt=0), name="subscription_period_price_above_zero"),
             models.CheckConstraint(
-                condition=Q(number=1, starts_at__isnull=True, ends_at__isnull=True) | Q(ends_at__gt=F("starts_at")),
+                condition=Q(number=1, starts_at__isnull=True, ends_at__isnull=True)
+                | Q(starts_at__isnull=False, ends_at__isnull=False, ends_at__gt=F("starts_at")),
                 name="subscription_period_ends_after_it_starts",
             ),
         )

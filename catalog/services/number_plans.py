@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.db import transaction
+from django.db.models.expressions import RawSQL
 
 from catalog.models import Country, CustomerPricing, MarkupRule, MonthlyNumberPlan, Price, PriceList, Product
 from catalog.services.resolution import Quote, resolve
@@ -101,6 +102,11 @@ def price_changes(plan_ids: Collection[int], *, since: datetime, until: datetime
     return sorted(moment for moment in moments if moment is not None)
 
 
+def array(ids: Iterable[int]) -> RawSQL:
+    """For `__in`: one parameter instead of thousands."""
+    return RawSQL("SELECT unnest(%s::bigint[])", [list(ids)])
+
+
 def _lines(plans: Any) -> list[PlanLine]:
     columns = ("product_id", "country_id", "provider", "cost", "cost_currency")
     return [PlanLine(*row) for row in plans.order_by().values_list(*columns)]
@@ -112,7 +118,7 @@ def _plans(wanted: Iterable[Wanted]) -> set[int]:
 
 def _groups(wanted: Collection[Wanted]) -> list[list[Wanted]]:
     """Those who pay the same: by list and currency; whoever has a price of their own is alone."""
-    customers = {each.customer_id for each in wanted}
+    customers = array({each.customer_id for each in wanted})
     own = Price.objects.filter(customer__in=customers, product__in=_plans(wanted))
     alone = set(own.order_by().values_list("customer_id", flat=True).distinct())
     lists = dict(CustomerPricing.objects.filter(customer__in=customers).values_list("customer_id", "price_list_id"))

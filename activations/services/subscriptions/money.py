@@ -3,8 +3,11 @@
 Call these inside the transaction that changes the subscription, its row locked: subscription, then wallet.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+
+from django.db import connection
 
 from activations.models import Subscription, SubscriptionPeriod
 from catalog.services.number_plans import PlanQuote
@@ -63,19 +66,20 @@ def posting(subscription: Subscription, period: int, quoted: PlanQuote, *, kind:
     )
 
 
-def period_of(subscription: Subscription, quoted: PlanQuote, *, now: datetime) -> SubscriptionPeriod:
-    """The row of the period that has just begun."""
-    return SubscriptionPeriod(
-        subscription=subscription,
-        number=subscription.period,
-        starts_at=subscription.period_started_at,
-        ends_at=subscription.expires_at,
-        price=quoted.amount,
-        currency=quoted.currency,
-        cost=quoted.offer.cost,
-        cost_currency=quoted.offer.cost_currency,
-        charged_at=now,
-    )
+def record_periods(begun: Sequence[tuple[Subscription, PlanQuote]], *, now: datetime) -> None:
+    """Write the rows of the periods that have just begun, at once."""
+    if not begun:
+        return
+    columns = "subscription_id, number, starts_at, ends_at, price, currency, cost, cost_currency, charged_at"
+    with connection.cursor() as cursor, cursor.copy(
+        f"COPY activations_subscriptionperiod ({columns}) FROM STDIN"
+    ) as copy:
+        for row, quoted in begun:
+            offer = quoted.offer
+            copy.write_row((
+                row.pk, row.period, row.period_started_at, row.expires_at, quoted.amount, quoted.currency,
+                offer.cost, offer.cost_currency, now,
+            ))  # fmt: skip
 
 
 def taken_for(subscription: Subscription) -> Decimal:

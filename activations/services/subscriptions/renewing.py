@@ -20,12 +20,12 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from activations.errors import RenewalNotDue, SubscriptionInactive
-from activations.models import Subscription, SubscriptionPeriod
+from activations.models import Subscription
 from activations.services.subscriptions import money
 from activations.services.subscriptions.ending import close
 from activations.services.subscriptions.months import months_after
 from activations.services.subscriptions.telling import OBJECT, news_of
-from catalog.services.number_plans import PlanQuote, Wanted, quote_renewals
+from catalog.services.number_plans import PlanQuote, Wanted, array, quote_renewals
 from config.numbers import plain
 from wallets.models import Customer, Wallet
 from wallets.services import News, Posting, emit_many, post_many
@@ -130,7 +130,7 @@ class _Round:
         self.actor = actor
         self.most_missed = most_missed
         self.postings: list[Posting] = []
-        self.periods: list[SubscriptionPeriod] = []
+        self.begun: list[tuple[Subscription, PlanQuote]] = []
         self.news: list[News] = []
 
     def run(self) -> None:
@@ -142,7 +142,7 @@ class _Round:
             self._look(row)
         if self.postings:
             post_many(self.postings)
-        SubscriptionPeriod.objects.bulk_create(self.periods)
+        money.record_periods(self.begun, now=self.now)
         _write(self.rows)
         emit_many(self.news, object_type=OBJECT)
 
@@ -185,7 +185,7 @@ class _Round:
         row.failure = ""
         row.needs_staff = False
         row.attempts = 0
-        self.periods.append(money.period_of(row, quoted, now=self.now))
+        self.begun.append((row, quoted))
         self.news.append(news_of(row, "renewed"))
 
     def _keep(self, row: Subscription, reason: str, quoted: PlanQuote | None = None) -> None:
@@ -224,16 +224,14 @@ def _end_of(row: Subscription, period: int) -> datetime:
 
 
 def _who_may_spend(rows: Sequence[Subscription]) -> set[int]:
-    asked = {row.customer_id for row in rows}
-    return set(
-        Customer.objects.filter(pk__in=asked, status=Customer.Status.ACTIVE).order_by().values_list("pk", flat=True)
-    )
+    customers = Customer.objects.filter(pk__in=array({row.customer_id for row in rows}), status=Customer.Status.ACTIVE)
+    return set(customers.order_by().values_list("pk", flat=True))
 
 
 def _lock_purses(rows: Sequence[Subscription]) -> dict[int, Decimal]:
     """What can be spent from each wallet, locked in id order: nobody else takes it before this commits."""
     wallets = {row.wallet_id for row in rows if row.moves_money}
-    locked = Wallet.objects.select_for_update(no_key=True).filter(pk__in=wallets).order_by("pk")
+    locked = Wallet.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=array(wallets)).order_by("pk")
     columns = ("pk", "balance", "held", "credit_limit")
     return {pk: balance - held + limit for pk, balance, held, limit in locked.values_list(*columns)}
 
