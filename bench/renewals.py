@@ -38,8 +38,9 @@ def main() -> None:
 
 
 def end_database(cluster, keep: bool) -> None:
-    from config import database
     from django.db import connections
+
+    from config import database
 
     connections.close_all()
     database.leave(cluster, wait=True)
@@ -73,10 +74,9 @@ def measure(many: int) -> None:
 
 
 def make_plan():
-    from catalog.models import Price
+    from catalog.models import Country, Price
     from catalog.services.countries import load_countries
     from catalog.services.number_plans import create_plan
-    from catalog.models import Country
 
     load_countries()
     plan = create_plan(country=Country.objects.get(code="US"), provider="pool")

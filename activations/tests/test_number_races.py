@@ -176,7 +176,7 @@ def test_the_request_and_the_tick_settle_one_order_once(transactional_db, provid
     (renewing, "emit_many"),
 ])  # fmt: skip
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_crash_at_any_step_leaves_nothing_done_and_the_next_run_does_it(subscription, monkeypatch, module, step, when):
+def test_a_crash_at_any_step_leaves_nothing_done_and_the_next_does_it(subscription, monkeypatch, module, step, when):
     go_on = getattr(module, step)
 
     def crash(*args, **kwargs):

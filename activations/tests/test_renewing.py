@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from django.utils import timezone
@@ -92,7 +93,7 @@ def test_fourteen_months_are_charged_one_by_one_without_a_gap(plan):
     assert charges(subscription) == [PURCHASE, *[RENEWAL] * 14]
     periods = spans(subscription)
     assert periods[0][0] == START
-    assert all(before[1] == after[0] for before, after in zip(periods, periods[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in pairwise(periods))
     assert events(subscription) == ["activated", *["renewed"] * 14]
     assert purse(buyer) == (Decimal(0), Decimal(0))
     assert differences() == []

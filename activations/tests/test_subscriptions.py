@@ -12,6 +12,7 @@ from activations.errors import NoNumbersAvailable, ProviderRefused, RequestInPro
 from activations.models import Activation, InboundMessage, PoolLease, PoolNumber, Subscription
 from activations.providers import OutcomeUnknown, ProviderError
 from activations.services import buy, erase_texts, receive_text, subscriptions
+from activations.services.subscriptions import numbers
 from activations.tests.factories import Crash, differences, make_buyer, make_fake_offer, purse, wish
 from activations.tests.number_factories import PRICE, charges, events, make_plan, set_plan_price, subscribe
 from catalog.models import Country
@@ -156,8 +157,6 @@ def test_an_unknown_outcome_keeps_the_money_until_the_provider_says(provider, pl
 
 
 def test_a_number_that_comes_after_a_failure_goes_back(provider, plan, buyer):
-    from activations.services.subscriptions import numbers
-
     provider.before["order"] = ProviderError("provider_error")
     with pytest.raises(ProviderRefused):
         purchase(buyer)
@@ -293,9 +292,9 @@ def test_a_pool_number_is_leased_all_along_and_quarantined_afterwards(settings):
 # --- Texts ------------------------------------------------------------------------------------
 
 
-def send(bought, id="sms-1", text="Your code is 123456", provider="fake"):
+def send(bought, message_id="sms-1", text="Your code is 123456", provider="fake"):
     return receive_text(
-        provider=provider, provider_message_id=id, to=bought.phone, text=text, sender="+1234567890"
+        provider=provider, provider_message_id=message_id, to=bought.phone, text=text, sender="+1234567890"
     )
 
 

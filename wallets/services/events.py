@@ -68,9 +68,7 @@ def emit_many(news: Sequence[News], *, object_type: str) -> None:
             for each in news:
                 last[each.object_id] += 1
                 sequence, payload = last[each.object_id], json.dumps(each.payload)
-                copy.write_row(
-                    (uuid4(), each.customer_id, each.kind, object_type, each.object_id, sequence, payload)
-                )
+                copy.write_row((uuid4(), each.customer_id, each.kind, object_type, each.object_id, sequence, payload))
 
 
 def erase_payloads(*, limit: int = 1_000) -> int:

@@ -71,9 +71,10 @@ def record_periods(begun: Sequence[tuple[Subscription, PlanQuote]], *, now: date
     if not begun:
         return
     columns = "subscription_id, number, starts_at, ends_at, price, currency, cost, cost_currency, charged_at"
-    with connection.cursor() as cursor, cursor.copy(
-        f"COPY activations_subscriptionperiod ({columns}) FROM STDIN"
-    ) as copy:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY activations_subscriptionperiod ({columns}) FROM STDIN") as copy,
+    ):
         for row, quoted in begun:
             offer = quoted.offer
             copy.write_row((
