@@ -11,7 +11,7 @@ from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 
 # The first word of a ledger reference, and the page of the order it names.
-ORDER_PAGES = {"activation": "activations_activation"}
+ORDER_PAGES = {"activation": "activations_activation", "subscription": "activations_subscription"}
 # Functions (hold) → the open order it pays for in words, or "".
 OPEN_ORDERS = ["activations.admin.finding.open_order_of"]
 # Functions (term) → numbers of customers, for the search box of the customers' list.
@@ -21,6 +21,7 @@ CUSTOMER_LISTS = (
     ("Transactions", "wallets_transaction", "customer"),
     ("Holds", "wallets_hold", "customer"),
     ("Activations", "activations_activation", "customer"),
+    ("Monthly numbers", "activations_subscription", "customer"),
     ("API keys", "apikeys_apikey", "customer__id__exact"),
     ("Own prices", "catalog_price", "customer__id__exact"),
     ("Events", "wallets_event", "customer"),
@@ -103,6 +104,7 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
         group(
             "Activations",
             item("Activations", "sim_card", "activations_activation"),
+            item("Monthly numbers", "calendar_month", "activations_subscription"),
             item("Messages", "sms", "activations_inboundmessage", but=LATE_CASES),
             item(
                 "Late cases", "schedule", "activations_inboundmessage", LATE_CASES,
@@ -114,6 +116,7 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
         group(
             "Catalogue",
             item("Offers", "sell", "catalog_offer"),
+            item("Monthly numbers", "event_repeat", "catalog_monthlynumberplan"),
             item("Prices", "payments", "catalog_price"),
             item("Price lists", "price_change", "catalog_pricelist"),
             item("Markup rules", "percent", "catalog_markuprule"),

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from catalog.demo import ensure_demo_catalogue
-from catalog.models import Country, Offer, Operator, Price, Service
-from catalog.services import pricing
+from catalog.models import Country, MonthlyNumberPlan, Offer, Operator, Price, Service
+from catalog.services import number_plans, pricing
 from catalog.services.countries import load_countries
 from catalog.services.prices import set_price
 from wallets.models import Customer, ExchangeRate
@@ -74,7 +74,7 @@ def test_the_demo_has_the_printed_prices(slug, code, price):
 
 def test_the_demo_sells_nothing_below_cost():
     ensure_demo_catalogue()
-    costs = dict(Offer.objects.values_list("pk", "cost"))
+    costs = dict(Offer.objects.values_list("pk", "cost")) | dict(MonthlyNumberPlan.objects.values_list("pk", "cost"))
     assert all(amount > costs[product] > 0 for product, amount in Price.objects.values_list("product_id", "amount"))
 
 
@@ -113,3 +113,13 @@ def test_the_demo_adds_only_what_is_missing():
         "0.99"
     )
     assert ExchangeRate.objects.count() == rates
+
+
+def test_the_demo_sells_monthly_numbers_as_printed_and_a_dozen_more():
+    ensure_demo_catalogue()
+    ensure_demo_catalogue()
+    customer = Customer.objects.create(name="Kilimo")
+    quotes = number_plans.quote_plans(customer_id=customer.pk, currency="USD")
+    prices = {Country.objects.get(pk=quote.offer.country_id).code: quote.amount for quote in quotes}
+    assert (prices["US"], prices["GB"]) == (6, 5)
+    assert len(prices) == len(quotes) >= 14
