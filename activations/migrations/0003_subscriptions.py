@@ -7,146 +7,320 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('activations', '0001_initial'),
-        ('catalog', '0004_monthly_numbers'),
-        ('wallets', '0002_ledger'),
+        ("activations", "0001_initial"),
+        ("catalog", "0004_monthly_numbers"),
+        ("wallets", "0002_ledger"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SubscriptionPeriod',
+            name="SubscriptionPeriod",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('starts_at', models.DateTimeField(blank=True, help_text='Empty until the number was given.', null=True)),
-                ('ends_at', models.DateTimeField(blank=True, null=True)),
-                ('price', models.DecimalField(decimal_places=6, help_text="In the wallet's currency: what was quoted is what was taken.", max_digits=20)),
-                ('currency', models.CharField(max_length=3)),
-                ('cost', models.DecimalField(decimal_places=6, default=0, max_digits=20)),
-                ('cost_currency', models.CharField(default='USD', max_length=3)),
-                ('charged_at', models.DateTimeField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "starts_at",
+                    models.DateTimeField(blank=True, help_text="Empty until the number was given.", null=True),
+                ),
+                ("ends_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "price",
+                    models.DecimalField(
+                        decimal_places=6,
+                        help_text="In the wallet's currency: what was quoted is what was taken.",
+                        max_digits=20,
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                ("cost", models.DecimalField(decimal_places=6, default=0, max_digits=20)),
+                ("cost_currency", models.CharField(default="USD", max_length=3)),
+                ("charged_at", models.DateTimeField()),
             ],
             options={
-                'ordering': ('subscription', 'number'),
+                "ordering": ("subscription", "number"),
             },
         ),
         migrations.CreateModel(
-            name='Subscription',
+            name="Subscription",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, help_text='Our reference at the provider.', unique=True)),
-                ('credential', models.CharField(blank=True, help_text='Public id of the key that bought it.', max_length=32)),
-                ('mode', models.CharField(default='live', help_text='test and dryrun move no money.', max_length=8)),
-                ('idempotency_key', models.CharField(blank=True, max_length=300, null=True)),
-                ('provider', models.CharField(max_length=32)),
-                ('provider_number_id', models.CharField(blank=True, help_text="The provider's id of the number.", max_length=64)),
-                ('phone', models.CharField(blank=True, help_text='E.164.', max_length=16)),
-                ('price', models.DecimalField(decimal_places=6, help_text="Of the current period, in the wallet's currency.", max_digits=20)),
-                ('currency', models.CharField(max_length=3)),
-                ('status', models.CharField(choices=[('requested', 'Requested'), ('calling', 'Calling the provider'), ('unknown', 'Outcome unknown'), ('active', 'Active'), ('grace', 'In grace'), ('expired', 'Expired'), ('canceled', 'Canceled'), ('released', 'Released'), ('failed', 'Failed')], default='requested', max_length=10)),
-                ('auto_renew', models.BooleanField(default=False)),
-                ('is_canceled', models.BooleanField(default=False, help_text='Ends as canceled with its period.')),
-                ('anchor_day', models.PositiveSmallIntegerField(blank=True, help_text='Day of the month of every renewal, or the last day of a shorter month.', null=True)),
-                ('period', models.PositiveIntegerField(default=1, help_text='Number of the current period, from 1.')),
-                ('started_at', models.DateTimeField(blank=True, help_text='When the number was given.', null=True)),
-                ('period_started_at', models.DateTimeField(blank=True, null=True)),
-                ('expires_at', models.DateTimeField(blank=True, help_text='End of the current period.', null=True)),
-                ('grace_until', models.DateTimeField(blank=True, null=True)),
-                ('failure', models.CharField(blank=True, help_text='Why it failed or was not renewed, as a code.', max_length=64)),
-                ('needs_staff', models.BooleanField(default=False, help_text='Goes no further by itself: somebody has to look.')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('call_deadline_at', models.DateTimeField(blank=True, null=True)),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('returned_at', models.DateTimeField(blank=True, help_text='When the provider took the number back.', null=True)),
-                ('due_at', models.DateTimeField(blank=True, help_text='When a tick has to look at it again.', null=True)),
-                ('attempts', models.PositiveIntegerField(default=0, help_text='How often a tick looked since the last change.')),
-                ('country', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='catalog.country')),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='wallets.customer')),
-                ('plan', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='catalog.monthlynumberplan')),
-                ('wallet', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='wallets.wallet')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "uuid",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, help_text="Our reference at the provider.", unique=True
+                    ),
+                ),
+                (
+                    "credential",
+                    models.CharField(blank=True, help_text="Public id of the key that bought it.", max_length=32),
+                ),
+                ("mode", models.CharField(default="live", help_text="test and dryrun move no money.", max_length=8)),
+                ("idempotency_key", models.CharField(blank=True, max_length=300, null=True)),
+                ("provider", models.CharField(max_length=32)),
+                (
+                    "provider_number_id",
+                    models.CharField(blank=True, help_text="The provider's id of the number.", max_length=64),
+                ),
+                ("phone", models.CharField(blank=True, help_text="E.164.", max_length=16)),
+                (
+                    "price",
+                    models.DecimalField(
+                        decimal_places=6, help_text="Of the current period, in the wallet's currency.", max_digits=20
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("requested", "Requested"),
+                            ("calling", "Calling the provider"),
+                            ("unknown", "Outcome unknown"),
+                            ("active", "Active"),
+                            ("grace", "In grace"),
+                            ("expired", "Expired"),
+                            ("canceled", "Canceled"),
+                            ("released", "Released"),
+                            ("failed", "Failed"),
+                        ],
+                        default="requested",
+                        max_length=10,
+                    ),
+                ),
+                ("auto_renew", models.BooleanField(default=False)),
+                ("is_canceled", models.BooleanField(default=False, help_text="Ends as canceled with its period.")),
+                (
+                    "anchor_day",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        help_text="Day of the month of every renewal, or the last day of a shorter month.",
+                        null=True,
+                    ),
+                ),
+                ("period", models.PositiveIntegerField(default=1, help_text="Number of the current period, from 1.")),
+                ("started_at", models.DateTimeField(blank=True, help_text="When the number was given.", null=True)),
+                ("period_started_at", models.DateTimeField(blank=True, null=True)),
+                ("expires_at", models.DateTimeField(blank=True, help_text="End of the current period.", null=True)),
+                ("grace_until", models.DateTimeField(blank=True, null=True)),
+                (
+                    "failure",
+                    models.CharField(
+                        blank=True, help_text="Why it failed or was not renewed, as a code.", max_length=64
+                    ),
+                ),
+                (
+                    "needs_staff",
+                    models.BooleanField(default=False, help_text="Goes no further by itself: somebody has to look."),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("call_deadline_at", models.DateTimeField(blank=True, null=True)),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "returned_at",
+                    models.DateTimeField(blank=True, help_text="When the provider took the number back.", null=True),
+                ),
+                (
+                    "due_at",
+                    models.DateTimeField(blank=True, help_text="When a tick has to look at it again.", null=True),
+                ),
+                (
+                    "attempts",
+                    models.PositiveIntegerField(default=0, help_text="How often a tick looked since the last change."),
+                ),
+                (
+                    "country",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="subscriptions", to="catalog.country"
+                    ),
+                ),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="subscriptions", to="wallets.customer"
+                    ),
+                ),
+                (
+                    "plan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscriptions",
+                        to="catalog.monthlynumberplan",
+                    ),
+                ),
+                (
+                    "wallet",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="wallets.wallet"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-id',),
+                "ordering": ("-id",),
             },
         ),
         migrations.AddField(
-            model_name='inboundmessage',
-            name='subscription',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='activations.subscription'),
+            model_name="inboundmessage",
+            name="subscription",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="messages",
+                to="activations.subscription",
+            ),
         ),
         migrations.AddIndex(
-            model_name='inboundmessage',
-            index=models.Index(condition=models.Q(('subscription__isnull', False)), fields=['subscription', '-id'], name='inbound_by_subscription'),
+            model_name="inboundmessage",
+            index=models.Index(
+                condition=models.Q(("subscription__isnull", False)),
+                fields=["subscription", "-id"],
+                name="inbound_by_subscription",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='inboundmessage',
-            constraint=models.CheckConstraint(condition=models.Q(('activation__isnull', True), ('subscription__isnull', True), _connector='OR'), name='inbound_message_one_owner'),
+            model_name="inboundmessage",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("activation__isnull", True), ("subscription__isnull", True), _connector="OR"),
+                name="inbound_message_one_owner",
+            ),
         ),
         migrations.AddField(
-            model_name='subscriptionperiod',
-            name='subscription',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='periods', to='activations.subscription'),
+            model_name="subscriptionperiod",
+            name="subscription",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="periods", to="activations.subscription"
+            ),
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(fields=['customer', '-id'], name='subscription_by_customer'),
+            model_name="subscription",
+            index=models.Index(fields=["customer", "-id"], name="subscription_by_customer"),
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('auto_renew', True), ('status__in', ('active', 'grace'))), fields=['wallet', 'expires_at'], name='subscription_outlook'),
+            model_name="subscription",
+            index=models.Index(
+                condition=models.Q(("auto_renew", True), ("status__in", ("active", "grace"))),
+                fields=["wallet", "expires_at"],
+                name="subscription_outlook",
+            ),
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('status__in', ('active', 'grace'))), fields=['due_at', 'id'], name='subscription_to_renew'),
+            model_name="subscription",
+            index=models.Index(
+                condition=models.Q(("status__in", ("active", "grace"))),
+                fields=["due_at", "id"],
+                name="subscription_to_renew",
+            ),
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('due_at__isnull', False), models.Q(('status__in', ('active', 'grace')), _negated=True)), fields=['due_at'], name='subscription_due'),
+            model_name="subscription",
+            index=models.Index(
+                condition=models.Q(
+                    ("due_at__isnull", False), models.Q(("status__in", ("active", "grace")), _negated=True)
+                ),
+                fields=["due_at"],
+                name="subscription_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('phone', ''), _negated=True), fields=['phone', '-id'], name='subscription_by_phone'),
+            model_name="subscription",
+            index=models.Index(
+                condition=models.Q(("phone", ""), _negated=True), fields=["phone", "-id"], name="subscription_by_phone"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.UniqueConstraint(condition=models.Q(('idempotency_key__isnull', False), models.Q(('status', 'failed'), _negated=True)), fields=('customer', 'idempotency_key'), name='subscription_idempotency_key_unique'),
+            model_name="subscription",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("idempotency_key__isnull", False), models.Q(("status", "failed"), _negated=True)),
+                fields=("customer", "idempotency_key"),
+                name="subscription_idempotency_key_unique",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ('active', 'grace')), models.Q(('provider', 'sandbox'), _negated=True)), fields=('provider', 'phone'), name='subscription_one_per_number'),
+            model_name="subscription",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    ("status__in", ("active", "grace")), models.Q(("provider", "sandbox"), _negated=True)
+                ),
+                fields=("provider", "phone"),
+                name="subscription_one_per_number",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('price__gt', 0)), name='subscription_price_above_zero'),
+            model_name="subscription",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("price__gt", 0)), name="subscription_price_above_zero"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('period__gte', 1)), name='subscription_periods_from_one'),
+            model_name="subscription",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("period__gte", 1)), name="subscription_periods_from_one"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ('active', 'grace')), _negated=True), models.Q(('anchor_day__isnull', False), ('started_at__isnull', False), ('expires_at__isnull', False), ('period_started_at__isnull', False), ('anchor_day__gte', 1), ('anchor_day__lte', 31), ('period_started_at__gte', models.F('started_at')), ('expires_at__gt', models.F('period_started_at'))), _connector='OR'), name='subscription_active_has_a_period'),
+            model_name="subscription",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status__in", ("active", "grace")), _negated=True),
+                    models.Q(
+                        ("anchor_day__isnull", False),
+                        ("started_at__isnull", False),
+                        ("expires_at__isnull", False),
+                        ("period_started_at__isnull", False),
+                        ("anchor_day__gte", 1),
+                        ("anchor_day__lte", 31),
+                        ("period_started_at__gte", models.F("started_at")),
+                        ("expires_at__gt", models.F("period_started_at")),
+                    ),
+                    _connector="OR",
+                ),
+                name="subscription_active_has_a_period",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'grace'), _negated=True), models.Q(('grace_until__gt', models.F('expires_at')), ('grace_until__isnull', False)), _connector='OR'), name='subscription_grace_has_an_end'),
+            model_name="subscription",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "grace"), _negated=True),
+                    models.Q(("grace_until__gt", models.F("expires_at")), ("grace_until__isnull", False)),
+                    _connector="OR",
+                ),
+                name="subscription_grace_has_an_end",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ('expired', 'canceled', 'released', 'failed')), _negated=True), ('auto_renew', False), _connector='OR'), name='subscription_ended_is_not_renewed'),
+            model_name="subscription",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status__in", ("expired", "canceled", "released", "failed")), _negated=True),
+                    ("auto_renew", False),
+                    _connector="OR",
+                ),
+                name="subscription_ended_is_not_renewed",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='subscriptionperiod',
-            constraint=models.UniqueConstraint(fields=('subscription', 'number'), name='subscription_period_once'),
+            model_name="subscriptionperiod",
+            constraint=models.UniqueConstraint(fields=("subscription", "number"), name="subscription_period_once"),
         ),
         migrations.AddConstraint(
-            model_name='subscriptionperiod',
-            constraint=models.CheckConstraint(condition=models.Q(('price__gt', 0)), name='subscription_period_price_above_zero'),
+            model_name="subscriptionperiod",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("price__gt", 0)), name="subscription_period_price_above_zero"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='subscriptionperiod',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ends_at__isnull', True), ('number', 1), ('starts_at__isnull', True)), models.Q(('ends_at__gt', models.F('starts_at')), ('ends_at__isnull', False), ('starts_at__isnull', False)), _connector='OR'), name='subscription_period_ends_after_it_starts'),
+            model_name="subscriptionperiod",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("ends_at__isnull", True), ("number", 1), ("starts_at__isnull", True)),
+                    models.Q(
+                        ("ends_at__gt", models.F("starts_at")), ("ends_at__isnull", False), ("starts_at__isnull", False)
+                    ),
+                    _connector="OR",
+                ),
+                name="subscription_period_ends_after_it_starts",
+            ),
         ),
     ]

@@ -8,25 +8,84 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('catalog', '0002_prices'),
+        ("catalog", "0002_prices"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='MonthlyNumberPlan',
+            name="MonthlyNumberPlan",
             fields=[
-                ('product', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='number_plan', serialize=False, to='catalog.product')),
-                ('provider', models.CharField(help_text='sandbox, pool, twilio …', max_length=32, validators=[django.core.validators.RegexValidator('\\A[a-z0-9_]{1,32}\\Z', 'Small letters, digits and _ only.')])),
-                ('cost', models.DecimalField(decimal_places=6, default=Decimal('0'), help_text='What the provider takes.', max_digits=18, validators=[django.core.validators.MinValueValidator(0)], verbose_name='cost per month')),
-                ('cost_currency', models.CharField(default='USD', max_length=3, validators=[django.core.validators.RegexValidator('\\A[A-Z]{3}\\Z', 'Three capital letters, such as USD.')])),
-                ('is_active', models.BooleanField(default=True, help_text='Off: not sold any more; subscriptions go on.')),
-                ('country', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='number_plans', to='catalog.country')),
+                (
+                    "product",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="number_plan",
+                        serialize=False,
+                        to="catalog.product",
+                    ),
+                ),
+                (
+                    "provider",
+                    models.CharField(
+                        help_text="sandbox, pool, twilio …",
+                        max_length=32,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9_]{1,32}\\Z", "Small letters, digits and _ only."
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "cost",
+                    models.DecimalField(
+                        decimal_places=6,
+                        default=Decimal("0"),
+                        help_text="What the provider takes.",
+                        max_digits=18,
+                        validators=[django.core.validators.MinValueValidator(0)],
+                        verbose_name="cost per month",
+                    ),
+                ),
+                (
+                    "cost_currency",
+                    models.CharField(
+                        default="USD",
+                        max_length=3,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[A-Z]{3}\\Z", "Three capital letters, such as USD."
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "is_active",
+                    models.BooleanField(default=True, help_text="Off: not sold any more; subscriptions go on."),
+                ),
+                (
+                    "country",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="number_plans", to="catalog.country"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('product',),
-                'constraints': [models.UniqueConstraint(fields=('country', 'provider'), name='number_plan_unique_per_country_provider'), models.CheckConstraint(condition=models.Q(('provider__regex', '^[a-z0-9_]+$')), name='number_plan_provider_word'), models.CheckConstraint(condition=models.Q(('cost__gte', 0)), name='number_plan_cost_not_negative'), models.CheckConstraint(condition=models.Q(('cost_currency__regex', '^[A-Z]{3}$')), name='number_plan_cost_currency_iso')],
+                "ordering": ("product",),
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("country", "provider"), name="number_plan_unique_per_country_provider"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("provider__regex", "^[a-z0-9_]+$")), name="number_plan_provider_word"
+                    ),
+                    models.CheckConstraint(condition=models.Q(("cost__gte", 0)), name="number_plan_cost_not_negative"),
+                    models.CheckConstraint(
+                        condition=models.Q(("cost_currency__regex", "^[A-Z]{3}$")), name="number_plan_cost_currency_iso"
+                    ),
+                ],
             },
         ),
     ]
