@@ -272,6 +272,13 @@ def test_after_months_without_a_look_staff_decide_and_nothing_is_charged(plan):
     assert charges(subscription) == [PURCHASE, *[RENEWAL] * 4]
 
 
+def test_what_could_not_pay_is_released_however_late_its_grace_is_looked_at(plan):
+    subscription = subscribe(make_buyer(PRICE), started=START)
+    renew_at(at(2038, 2, 28))
+    renew_at(at(2038, 12, 1))
+    assert (fresh(subscription).status, charges(subscription)) == (Status.RELEASED, [PURCHASE])
+
+
 def test_a_clock_put_back_neither_charges_again_nor_moves_a_period_back(plan):
     subscription = subscribe(started=START)
     renew_at(at(2038, 2, 28))

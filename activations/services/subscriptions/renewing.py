@@ -150,15 +150,8 @@ class _Round:
         if not row.auto_renew:
             close(row, Status.CANCELED if row.is_canceled else Status.EXPIRED, self.now)
             self.news.append(news_of(row, row.status))
-        elif self._has_missed_too_much(row):
-            row.due_at = None
-            row.needs_staff = True
-            row.failure = "missed_periods"
         else:
             self._try(row)
-
-    def _has_missed_too_much(self, row: Subscription) -> bool:
-        return self.most_missed is not None and self.now >= _end_of(row, row.period + self.most_missed)
 
     def _try(self, row: Subscription) -> None:
         quoted = self.quotes.get(_wanted(row))
@@ -168,8 +161,13 @@ class _Round:
             self._keep(row, "account_suspended")
         elif row.moves_money and self.purses[row.wallet_id] < quoted.amount:
             self._keep(row, "insufficient_balance", quoted)
+        elif self._has_missed_too_much(row):
+            row.due_at, row.needs_staff, row.failure = None, True, "missed_periods"
         else:
             self._renew(row, quoted)
+
+    def _has_missed_too_much(self, row: Subscription) -> bool:
+        return self.most_missed is not None and self.now >= _end_of(row, row.period + self.most_missed)
 
     def _renew(self, row: Subscription, quoted: PlanQuote) -> None:
         row.period += 1
