@@ -1,3 +1,4 @@
+import math
 import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -133,5 +134,5 @@ class Activation(models.Model):
         return sorted((message for message in self.messages.all() if message.is_shown), key=lambda message: message.pk)
 
     def seconds_left(self, now: datetime) -> int:
-        """Whole seconds in which an SMS can still come; 0 when there is no number or no time."""
-        return max(0, int((self.expires_at - now).total_seconds())) if self.expires_at else 0
+        """Seconds in which an SMS can still come, begun ones whole; 0 when there is no number or no time."""
+        return max(0, math.ceil((self.expires_at - now).total_seconds())) if self.expires_at else 0
