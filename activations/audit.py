@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from activations.subscription_audit import subscription_checks
 from wallets.services.audit import Check
 
 # What an order took in the end: its capture or charge, less what was given back.
@@ -31,6 +32,7 @@ _SMM_REST = "round(price * remains * 1.000000000000000000000000000000 / quantity
 def checks() -> Iterator[Check]:
     yield from _activation_checks()
     yield from _smm_checks()
+    yield from subscription_checks()
 
 
 def _activation_checks() -> Iterator[Check]:

@@ -84,3 +84,17 @@ class ProviderOrderTaken(DomainError):
 
     code = "provider_order_taken"
     message = "Another order has this number at the provider."
+
+
+class SubscriptionInactive(DomainError):
+    """It has ended: nothing about it changes any more. Facts: `id` and `status`."""
+
+    code = "subscription_inactive"
+    message = "The subscription is not active."
+
+
+class RenewalNotDue(DomainError):
+    """The current period still runs. Facts: `id`."""
+
+    code = "renewal_not_due"
+    message = "The current period is not over: there is nothing to renew yet."

@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-from activations.services import erase_texts, look_at_due, smm
+from activations.services import erase_texts, look_at_due, smm, subscriptions
 from activations.services.sandbox import deliver_due_texts
 
 
@@ -29,3 +29,13 @@ def settle_smm_orders() -> int:
 def sync_smm_services() -> str:
     """Follow the panel's list of services, where there is a panel; what changed, in words."""
     return str(smm.sync_services()) if settings.SMM_PANEL_URL else ""
+
+
+def renew_due_subscriptions() -> int:
+    """Renew, keep in grace or end what is due; returns how many were looked at."""
+    return subscriptions.renew_due()
+
+
+def settle_subscription_numbers() -> int:
+    """Ask providers about open orders, give ended subscriptions' numbers back."""
+    return subscriptions.settle_numbers()

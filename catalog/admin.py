@@ -18,8 +18,19 @@ from unfold.decorators import action, display
 
 from catalog.cells import QuotedCSV
 from catalog.forms import PriceForm
-from catalog.models import Country, CustomerPricing, MarkupRule, Offer, Operator, Price, PriceList, Service
+from catalog.models import (
+    Country,
+    CustomerPricing,
+    MarkupRule,
+    MonthlyNumberPlan,
+    Offer,
+    Operator,
+    Price,
+    PriceList,
+    Service,
+)
 from catalog.resources import OfferResource
+from catalog.services.number_plans import save_plan
 from catalog.services.offers import save_offer
 from catalog.services.prices import set_price
 from config.errors import DomainError
@@ -86,52 +97,25 @@ class ServiceAdmin(KeptAdmin):
     prepopulated_fields = {"slug": ("name",)}  # noqa: RUF012
 
 
-@admin.register(Offer)
-class OfferAdmin(KeptAdmin, ImportExportModelAdmin):
-    """Offers, with their price history below; the dialog and the CSV import add prices."""
+class PricedAdmin(KeptAdmin):
+    """What carries prices: their history on its page, and a dialog that adds to it."""
 
-    resource_classes = (OfferResource,)
-    formats = (QuotedCSV,)
-    import_form_class = ImportForm
-    export_form_class = ExportForm
-
-    list_display = ("__str__", "country", "provider", "base_price", "shown_cost", "stock", "ttl_seconds", "is_active")
-    list_filter = ("is_active", "provider", "multiple_sms", ("service", admin.RelatedOnlyFieldListFilter))
-    list_select_related = ("service", "country")
-    search_fields = ("service__name", "service__slug", "country__name", "country__code")
-    autocomplete_fields = ("service", "country")
-    fields = (
-        "service", "country", "provider", "cost", "cost_currency", "ttl_seconds", "multiple_sms", "stock",
-        "is_active", "price_history",
-    )  # fmt: skip
     actions_detail = ("add_price",)
     show_full_result_count = False
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Offer]:
-        return Offer.objects.with_base_price(timezone.now())
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Offer | None = None) -> tuple[str, ...]:
-        # What an offer is stays: its prices and orders are about exactly that.
-        return ("service", "country", "provider", "price_history") if obj else ("price_history",)
-
     @display(description="Base price", ordering="base_amount")
-    def base_price(self, offer: Any) -> str:
-        return _money(offer.base_amount, offer.base_currency)
+    def base_price(self, product: Any) -> str:
+        return _money(product.base_amount, product.base_currency)
 
     @display(description="Cost", ordering="cost")
-    def shown_cost(self, offer: Offer) -> str:
-        return _money(offer.cost, offer.cost_currency)
+    def shown_cost(self, product: Any) -> str:
+        return _money(product.cost, product.cost_currency)
 
     @display(description="Prices")
-    def price_history(self, offer: Offer | None) -> SafeString:
-        if offer is None or offer.product_id is None:
-            return SafeString("Save the offer first, then add its price.")
-        return price_history(offer.product_id)
-
-    def save_model(self, request: HttpRequest, obj: Offer, form: Any, change: bool) -> None:
-        save_offer(obj)
-
-    # Prices
+    def price_history(self, product: Any) -> SafeString:
+        if product is None or product.product_id is None:
+            return SafeString("Save it first, then add its price.")
+        return price_history(product.product_id)
 
     def has_add_price_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("catalog.add_price")
@@ -148,16 +132,46 @@ class OfferAdmin(KeptAdmin, ImportExportModelAdmin):
         },
     )
     def add_price(self, request: HttpRequest, form: PriceForm, object_id: str) -> HttpResponse:
-        offer = get_object_or_404(Offer, pk=object_id)
+        product = get_object_or_404(self.model, pk=object_id)
         try:
-            price = set_price(product=offer.pk, actor=staff(request), **form.price())
+            price = set_price(product=product.pk, actor=staff(request), **form.price())
         except DomainError as refusal:
             self.message_user(request, refusal.message, messages.ERROR)
         else:
             says = f"{price} for {price.level} from {price.effective_from:%Y-%m-%d %H:%M:%S} UTC"
-            self.log_change(request, offer, f"Price: {says}: {form.cleaned_data['note']}")
-            self.message_user(request, f"{offer}: {says}.", messages.SUCCESS)
-        return _to(request, reverse("admin:catalog_offer_change", args=[offer.pk]))
+            self.log_change(request, product, f"Price: {says}: {form.cleaned_data['note']}")
+            self.message_user(request, f"{product}: {says}.", messages.SUCCESS)
+        return _to(request, reverse(f"admin:catalog_{self.opts.model_name}_change", args=[product.pk]))
+
+
+@admin.register(Offer)
+class OfferAdmin(PricedAdmin, ImportExportModelAdmin):
+    """Offers, with their price history below; the dialog and the CSV import add prices."""
+
+    resource_classes = (OfferResource,)
+    formats = (QuotedCSV,)
+    import_form_class = ImportForm
+    export_form_class = ExportForm
+
+    list_display = ("__str__", "country", "provider", "base_price", "shown_cost", "stock", "ttl_seconds", "is_active")
+    list_filter = ("is_active", "provider", "multiple_sms", ("service", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("service", "country")
+    search_fields = ("service__name", "service__slug", "country__name", "country__code")
+    autocomplete_fields = ("service", "country")
+    fields = (
+        "service", "country", "provider", "cost", "cost_currency", "ttl_seconds", "multiple_sms", "stock",
+        "is_active", "price_history",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Offer]:
+        return Offer.objects.with_base_price(timezone.now())
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Offer | None = None) -> tuple[str, ...]:
+        # What an offer is stays: its prices and orders are about exactly that.
+        return ("service", "country", "provider", "price_history") if obj else ("price_history",)
+
+    def save_model(self, request: HttpRequest, obj: Offer, form: Any, change: bool) -> None:
+        save_offer(obj)
 
     # CSV
 
@@ -176,6 +190,28 @@ class OfferAdmin(KeptAdmin, ImportExportModelAdmin):
         return super().process_result(result, request)
 
 
+@admin.register(MonthlyNumberPlan)
+class MonthlyNumberPlanAdmin(PricedAdmin):
+    """Monthly numbers by country and provider, with their price history. Switched off, they are sold no more."""
+
+    list_display = ("__str__", "country", "provider", "base_price", "shown_cost", "is_active")
+    list_filter = ("is_active", "provider")
+    list_select_related = ("country",)
+    search_fields = ("country__name", "country__code", "provider")
+    autocomplete_fields = ("country",)
+    fields = ("country", "provider", "cost", "cost_currency", "is_active", "price_history")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[MonthlyNumberPlan]:
+        return MonthlyNumberPlan.objects.with_base_price()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: MonthlyNumberPlan | None = None) -> tuple[str, ...]:
+        # What a plan is stays: its prices and subscriptions are about exactly that.
+        return ("country", "provider", "price_history") if obj else ("price_history",)
+
+    def save_model(self, request: HttpRequest, obj: MonthlyNumberPlan, form: Any, change: bool) -> None:
+        save_plan(obj)
+
+
 @admin.register(Price)
 class PriceAdmin(KeptAdmin):
     """The history of every price, to look at: customers' own ones, lists', and base prices."""
@@ -187,7 +223,8 @@ class PriceAdmin(KeptAdmin):
         "currency",
     )
     list_select_related = (
-        "product__offer__service", "product__offer__country", "product__smm_service", "price_list", "customer",
+        "product__offer__service", "product__offer__country", "product__smm_service",
+        "product__number_plan__country", "price_list", "customer",
     )  # fmt: skip
     search_fields = ("product__offer__service__slug", "product__offer__country__code", "customer__name", "note")
     show_full_result_count = False

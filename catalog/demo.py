@@ -8,6 +8,7 @@ from pathlib import Path
 
 from django.db import transaction
 
+from catalog.demo_numbers import ensure_demo_plans
 from catalog.demo_smm import ensure_demo_smm
 from catalog.models import Country, Offer, Operator, Price, Service
 from catalog.services.countries import load_countries
@@ -49,6 +50,7 @@ def ensure_demo_catalogue() -> DemoCatalogue:
     services = _ensure_services()
     added = _ensure_offers(services, countries, factors)
     ensure_demo_smm()
+    ensure_demo_plans(countries)
     return DemoCatalogue(len(services), len(factors), Offer.objects.filter(provider=PROVIDER).count(), added)
 
 

@@ -12,7 +12,11 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
 # The first word of a ledger reference, and the page of the order it names.
-ORDER_PAGES = {"activation": "activations_activation", "smm": "activations_smmorder"}
+ORDER_PAGES = {
+    "activation": "activations_activation",
+    "smm": "activations_smmorder",
+    "subscription": "activations_subscription",
+}
 # Functions (hold) → the open order it pays for in words, or "".
 OPEN_ORDERS = ["activations.admin.finding.open_order_of"]
 # Functions (term) → numbers of customers, for the search box of the customers' list.
@@ -23,6 +27,7 @@ CUSTOMER_LISTS = (
     ("Holds", "wallets_hold", "customer"),
     ("Activations", "activations_activation", "customer"),
     ("SMM orders", "activations_smmorder", "customer"),
+    ("Monthly numbers", "activations_subscription", "customer"),
     ("API keys", "apikeys_apikey", "customer__id__exact"),
     ("Own prices", "catalog_price", "customer__id__exact"),
     ("Events", "wallets_event", "customer"),
@@ -105,6 +110,7 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
         group(
             "Activations",
             item("Activations", "sim_card", "activations_activation"),
+            item("Monthly numbers", "calendar_month", "activations_subscription"),
             item("Messages", "sms", "activations_inboundmessage", but=LATE_CASES),
             item(
                 "Late cases", "schedule", "activations_inboundmessage", LATE_CASES,
@@ -121,6 +127,7 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
         group(
             "Catalogue",
             item("Offers", "sell", "catalog_offer"),
+            item("Monthly numbers", "event_repeat", "catalog_monthlynumberplan"),
             item("Prices", "payments", "catalog_price"),
             item("Price lists", "price_change", "catalog_pricelist"),
             item("Markup rules", "percent", "catalog_markuprule"),

@@ -162,6 +162,8 @@ TICKS: dict[str, float] = {
     "activations.tasks.deliver_sandbox_texts": 1,
     "activations.tasks.settle_smm_orders": 1,
     "activations.tasks.sync_smm_services": 6 * 3600,
+    "activations.tasks.renew_due_subscriptions": 5,
+    "activations.tasks.settle_subscription_numbers": 1,
     "wallets.tasks.release_expired_holds": 30,
     "wallets.tasks.roll_up_accounts": 300,
     "wallets.tasks.erase_event_payloads": 300,
@@ -217,7 +219,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/developer",
     "POSTPROCESSING_HOOKS": ["config.api.schema.tidy"],
-    "TAGS": [{"name": name} for name in ("SMS catalog", "Activations", "SMM", "Wallet", "Developer account")],
+    "TAGS": [
+        {"name": name}
+        for name in ("SMS catalog", "Activations", "SMM", "Monthly numbers", "Wallet", "Developer account")
+    ],
     "REDOC_DIST": "SIDECAR",
 }
 

@@ -30,7 +30,14 @@ def saldo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Saldo]:
 def keys(saldo: Saldo) -> dict[str, str]:
     """Keys of customers that one test file each has to itself; the value was the balance in dollars."""
     return saldo.customers(
-        contract="150.50", javascript="150.50", hostile="500", five="0.75", races="100", canary="20", walk="150.50"
+        contract="150.50",
+        javascript="150.50",
+        hostile="500",
+        five="0.75",
+        races="100",
+        canary="20",
+        walk="150.50",
+        numbers="100",
     )
 
 

@@ -8,6 +8,8 @@ from tests.wire import V1
 SENDING = {
     f"{V1}/activations/buy": {"service": "telegram", "country": "US"},
     f"{V1}/activations/1/cancel": {},
+    f"{V1}/monthly-numbers/purchase": {"country": "US"},
+    f"{V1}/monthly-numbers/subscriptions/1/cancel": {},
     "/api/developer/auth/token": {"email": "owner@demo.example", "password": "not the password"},
     "/api/developer/auth/revoke": {},
     "/api/developer/api-keys": {"name": "hostile"},
@@ -15,6 +17,8 @@ SENDING = {
 # Fields that may be left out, and one that nobody knows.
 MORE = {
     f"{V1}/activations/buy": ["unknown"],
+    f"{V1}/monthly-numbers/purchase": ["auto_renew", "unknown"],
+    f"{V1}/monthly-numbers/subscriptions/1/cancel": ["now"],
     "/api/developer/api-keys": [
         "currency",
         "mode",
@@ -34,6 +38,11 @@ READING = [
     f"{V1}/activations",
     f"{V1}/activations/1",
     f"{V1}/activations/1/check-sms",
+    f"{V1}/monthly-numbers/inventory",
+    f"{V1}/monthly-numbers/outlook",
+    f"{V1}/monthly-numbers/subscriptions",
+    f"{V1}/monthly-numbers/subscriptions/1",
+    f"{V1}/monthly-numbers/subscriptions/1/messages",
     f"{V1}/wallet/balance",
     f"{V1}/wallet/transactions",
     f"{V1}/wallet/history",

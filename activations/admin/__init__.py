@@ -1,5 +1,5 @@
 """The back office's pages of rentals: orders and their stories, messages, the house's own numbers."""
 
-from activations.admin import messages, orders, pool, sandbox, smm_orders, smm_services
+from activations.admin import messages, orders, pool, sandbox, smm_orders, smm_services, subscriptions
 
-__all__ = ["messages", "orders", "pool", "sandbox", "smm_orders", "smm_services"]
+__all__ = ["messages", "orders", "pool", "sandbox", "smm_orders", "smm_services", "subscriptions"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from activations.models import Activation
+from activations.models import Activation, Subscription
 from wallets.models import Hold
 
 WRITTEN = re.compile(r"[\s().-]+")
@@ -18,10 +18,12 @@ def phone_in(term: str) -> str:
 
 
 def customers_by_phone(term: str) -> "QuerySet[Any]":
-    """Ids of the customers who rented this number, the latest hundred rentals."""
+    """Ids of the customers who rented this number or keep it by the month, the latest hundred rentals."""
     phone = phone_in(term)
     rentals = Activation.objects.filter(phone=phone) if phone else Activation.objects.none()
-    return rentals.order_by("-id").values("customer_id")[:100]
+    keepers = Subscription.objects.filter(phone=phone) if phone else Subscription.objects.none()
+    latest = (rows.order_by("-id").values("customer_id")[:100] for rows in (rentals, keepers))
+    return next(latest).union(next(latest))
 
 
 def open_order_of(hold: Hold) -> str:

@@ -55,7 +55,7 @@ class InboundMessageAdmin(ReadOnlyPage):
     )
     list_display_links = ("number",)
     list_filter = (CaseFilter, ("state", ChoicesDropdownFilter), ProviderFilter, RentalCustomerFilter)
-    list_select_related = ("activation__service", "activation__customer")
+    list_select_related = ("activation__service", "activation__customer", "subscription__customer")
     search_fields = ("to",)
     search_help_text = "Our number, a uuid, or a message's number"
     sortable_by = ()
@@ -97,12 +97,14 @@ class InboundMessageAdmin(ReadOnlyPage):
 
     @display(description="Order")
     def shown_activation(self, message: InboundMessage) -> str:
+        if message.subscription is not None:
+            return link(page_of("activations_subscription", message.subscription_id), message.subscription)
         order = message.activation
         return link(page_of("activations_activation", order.pk), order) if order else NOTHING
 
     @display(description="Customer")
     def shown_customer(self, message: InboundMessage) -> str:
-        order = message.activation
+        order = message.activation or message.subscription
         return link(page_of("wallets_customer", order.customer_id), order.customer) if order else NOTHING
 
     @display(description="Case", empty_value="")

@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from activations.models.activation import Activation
+from activations.models.subscription import Subscription
 
 
 class InboundMessage(models.Model):
@@ -24,6 +25,9 @@ class InboundMessage(models.Model):
     text = models.TextField(blank=True)
     code = models.CharField(max_length=32, blank=True)
     activation = models.ForeignKey(Activation, on_delete=models.PROTECT, null=True, blank=True, related_name="messages")
+    subscription = models.ForeignKey(
+        Subscription, on_delete=models.PROTECT, null=True, blank=True, related_name="messages"
+    )
     state = models.CharField(max_length=10, choices=State)
     received_at = models.DateTimeField(db_default=Now())
     erase_after = models.DateTimeField(help_text="When sender, text and code are erased.")
@@ -35,9 +39,17 @@ class InboundMessage(models.Model):
         ordering = ("-id",)
         constraints = (
             models.UniqueConstraint(fields=("provider", "provider_message_id"), name="inbound_message_once"),
+            models.CheckConstraint(
+                condition=Q(activation__isnull=True) | Q(subscription__isnull=True), name="inbound_message_one_owner"
+            ),
         )
         indexes = (
             models.Index(fields=("activation", "id"), name="inbound_by_activation"),
+            models.Index(
+                fields=("subscription", "-id"),
+                condition=Q(subscription__isnull=False),
+                name="inbound_by_subscription",
+            ),
             models.Index(fields=("to", "-id"), name="inbound_by_number"),
             models.Index(fields=("erase_after",), condition=Q(erased_at__isnull=True), name="inbound_to_erase"),
             models.Index(

@@ -10,9 +10,12 @@ from activations.providers.base import (
 )
 from activations.providers.pool import PoolProvider
 from activations.providers.sandbox import SandboxProvider
+from activations.providers.twilio import TwilioProvider
 
 SANDBOX = SandboxProvider.name
-PROVIDERS: dict[str, NumberProvider] = {provider.name: provider for provider in (PoolProvider(), SandboxProvider())}
+PROVIDERS: dict[str, NumberProvider] = {
+    provider.name: provider for provider in (PoolProvider(), SandboxProvider(), TwilioProvider())
+}
 
 __all__ = [
     "PROVIDERS",

@@ -25,7 +25,10 @@ class OutcomeUnknown(Exception):
 
 @dataclass(frozen=True)
 class NumberRequest:
-    """An order for one number. `reference` is ours and unique: `find` asks by it."""
+    """An order for one number. `reference` is ours and unique: `find` asks by it.
+
+    A `monthly` one is kept until it is given back, and for no service of its own.
+    """
 
     reference: str
     service: str
@@ -35,6 +38,7 @@ class NumberRequest:
     multiple_sms: bool = False
     area_code: str = ""
     carrier: str = ""
+    monthly: bool = False
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ class SandboxProvider:
         )
 
     def _remember(self, request: NumberRequest) -> SandboxNumber:
-        texts = {"sandbox-silent": 0, "sandbox-multi": MULTI_TEXTS}.get(request.service, 1)
+        texts = {"sandbox-silent": 0, "sandbox-multi": MULTI_TEXTS}.get(request.service, 0 if request.monthly else 1)
         first = timezone.now() + timedelta(seconds=settings.SANDBOX_DELAY_SECONDS)
         try:
             with transaction.atomic():

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Case, QuerySet, Value, When
 from django.utils import timezone
 
 from activations.models import Activation, InboundMessage
 from activations.providers import SANDBOX
-from activations.services import settlement
+from activations.services import number_texts, settlement
 from activations.services.codes import extract_code
 from activations.services.phones import e164
 from wallets.services import emit
@@ -38,6 +38,8 @@ def receive_text(
 ) -> InboundMessage:
     """Take one SMS to number `to` (however the carrier writes it); the rental that listens there is earned.
 
+    Where no rental listens, whoever keeps the number by the month gets it.
+    Where none listens, whoever keeps the number by the month gets it.
     The same message id from the same provider is taken once: repeating it returns the first. One that
     comes after its rental was given back becomes a `late` case for staff; one nobody waits for is
     kept as unmatched, for the order that turns out to have its number. Whatever the text holds, it is
@@ -70,7 +72,7 @@ def adopt_early_texts(activation: Activation) -> None:
 
     Call it in the transaction that gives the number, the row locked.
     """
-    _wait_for_others_at(activation.phone)
+    number_texts.wait_for_others_at(activation.phone)
     early = InboundMessage.objects.filter(
         to=activation.phone, state=State.UNMATCHED, received_at__gte=activation.created_at
     )
@@ -97,13 +99,18 @@ def _file(message: InboundMessage, activation_id: int | None) -> InboundMessage:
     activation = _listener(message, activation_id)
     if activation is None:
         # Whoever gives this number to an order right now is waited for.
-        _wait_for_others_at(message.to)
+        number_texts.wait_for_others_at(message.to)
         activation = _listener(message, None)
     # Looked up only once locked: a concurrent duplicate waits here.
     earlier = _earlier(message)
     if earlier is not None:
         return earlier
-    if activation is None:
+    # What was fetched for one rental is that rental's, whoever keeps the number now.
+    is_rented = activation_id is not None or (activation and activation.status in Activation.LISTENING)
+    subscription = None if is_rented else number_texts.listener(message)
+    if subscription is not None:
+        number_texts.hand_over(message, subscription)
+    elif activation is None:
         message.state = State.UNMATCHED
         message.save(force_insert=True)
     else:
@@ -135,12 +142,6 @@ def _rentals_reached_by(provider: str, rentals: "QuerySet[Activation]") -> "Quer
         rentals = rentals.exclude(provider=SANDBOX)
     own_first = Case(When(provider=provider, then=Value(0)), default=Value(1))
     return rentals.order_by(own_first, "-id")
-
-
-def _wait_for_others_at(phone: str) -> None:
-    """One at a time for one number, until the transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"activations.number:{phone}"])
 
 
 def _state_for(activation: Activation) -> str:

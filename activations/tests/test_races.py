@@ -17,6 +17,7 @@ from activations.services import (
     expire,
     inbound,
     look_at_due,
+    number_texts,
     numbers,
     receive_text,
     resolve,
@@ -140,7 +141,7 @@ def test_two_copies_of_an_sms_at_once_are_one(provider, listening):
 
 def test_without_the_constraint_copies_would_be_two(provider, monkeypatch):
     """The control: the look before the insert is not enough for an SMS that no order can lock."""
-    monkeypatch.setattr(inbound, "_wait_for_others_at", lambda phone: None)
+    monkeypatch.setattr(number_texts, "wait_for_others_at", lambda phone: None)
     meet(monkeypatch, (InboundMessage, "save"))
     seen = []
     file = inbound._file
@@ -199,7 +200,7 @@ def test_without_waiting_for_each_other_the_sms_is_nobodys(provider, monkeypatch
         adopted.wait(20)
         return found
 
-    monkeypatch.setattr(inbound, "_wait_for_others_at", lambda phone: None)
+    monkeypatch.setattr(number_texts, "wait_for_others_at", lambda phone: None)
     monkeypatch.setattr(inbound, "adopt_early_texts", adopt_then_tell)
     monkeypatch.setattr(inbound, "_earlier", look_then_wait)
     assert buy_while_an_sms_comes(provider) == (Status.WAITING, "unmatched")

@@ -1,6 +1,7 @@
 """What is sold, where, through whom, and for how much."""
 
 from catalog.models.country import Country, Operator
+from catalog.models.number_plan import MonthlyNumberPlan
 from catalog.models.offer import Offer, Product, Service
 from catalog.models.price import CustomerPricing, MarkupRule, Price, PriceList
 from catalog.models.smm import SmmService
@@ -9,6 +10,7 @@ __all__ = [
     "Country",
     "CustomerPricing",
     "MarkupRule",
+    "MonthlyNumberPlan",
     "Offer",
     "Operator",
     "Price",

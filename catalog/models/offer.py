@@ -13,9 +13,9 @@ CURRENCY = RegexValidator(r"\A[A-Z]{3}\Z", "Three capital letters, such as USD."
 PROVIDER = RegexValidator(r"\A[a-z0-9_]{1,32}\Z", "Small letters, digits and _ only.")
 
 
-def price_amount(**options: object) -> "models.DecimalField[Decimal, Decimal]":
+def price_amount(name: str | None = None, **options: object) -> "models.DecimalField[Decimal, Decimal]":
     """A price or a cost: below 10^12, 6 places."""
-    return models.DecimalField(max_digits=18, decimal_places=6, **options)  # type: ignore[arg-type]
+    return models.DecimalField(name, max_digits=18, decimal_places=6, **options)  # type: ignore[arg-type]
 
 
 class Product(models.Model):
@@ -38,7 +38,8 @@ class Product(models.Model):
         ordering = ("id",)
 
     def __str__(self) -> str:
-        kinds = (getattr(self, name, None) for name in ("offer", "smm_service"))
+        names = ("offer", "smm_service", "number_plan")
+        kinds = (getattr(self, name, None) for name in names)
         return next((str(kind) for kind in kinds if kind is not None), f"{self.get_kind_display()} {self.pk}")
 
 

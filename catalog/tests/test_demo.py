@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from catalog.demo import ensure_demo_catalogue
-from catalog.models import Country, Offer, Operator, Price, Service
-from catalog.services import pricing
+from catalog.models import Country, MonthlyNumberPlan, Offer, Operator, Price, Service
+from catalog.services import number_plans, pricing
 from catalog.services.countries import load_countries
 from catalog.services.prices import set_price
 from wallets.models import Customer, ExchangeRate
@@ -74,8 +74,8 @@ def test_the_demo_has_the_printed_prices(slug, code, price):
 
 def test_the_demo_sells_nothing_below_cost():
     ensure_demo_catalogue()
-    costs = dict(Offer.objects.values_list("pk", "cost"))
-    prices = Price.objects.filter(product__kind="activation").values_list("product_id", "amount")
+    costs = dict(Offer.objects.values_list("pk", "cost")) | dict(MonthlyNumberPlan.objects.values_list("pk", "cost"))
+    prices = Price.objects.exclude(product__kind="smm").values_list("product_id", "amount")
     assert all(amount > costs[product] > 0 for product, amount in prices)
 
 
@@ -114,3 +114,13 @@ def test_the_demo_adds_only_what_is_missing():
         "0.99"
     )
     assert ExchangeRate.objects.count() == rates
+
+
+def test_the_demo_sells_monthly_numbers_as_printed_and_a_dozen_more():
+    ensure_demo_catalogue()
+    ensure_demo_catalogue()
+    customer = Customer.objects.create(name="Kilimo")
+    quotes = number_plans.quote_plans(customer_id=customer.pk, currency="USD")
+    prices = {Country.objects.get(pk=quote.offer.country_id).code: quote.amount for quote in quotes}
+    assert (prices["US"], prices["GB"]) == (6, 5)
+    assert len(prices) == len(quotes) >= 14

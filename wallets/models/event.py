@@ -29,9 +29,7 @@ class Event(models.Model):
         )
         indexes = (
             models.Index(fields=("customer", "id"), name="event_by_customer"),
-            models.Index(
-                fields=("erase_after",), condition=models.Q(erase_after__isnull=False), name="event_to_erase"
-            ),
+            models.Index(fields=("erase_after",), condition=models.Q(erase_after__isnull=False), name="event_to_erase"),
         )
 
     def __str__(self) -> str:

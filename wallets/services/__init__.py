@@ -3,7 +3,7 @@
 from wallets.services.accounts import open_customer, open_wallet, set_wallet_limits
 from wallets.services.batches import post_many
 from wallets.services.buyer import Buyer
-from wallets.services.events import emit
+from wallets.services.events import News, emit, emit_many
 from wallets.services.exchange import Conversion, convert, convert_amount, quantize, rate
 from wallets.services.holds import capture, expire_due_holds, place_hold, release
 from wallets.services.movements import adjust, charge, chargeback, deposit, refund
@@ -12,6 +12,7 @@ from wallets.services.posting import Posting, post
 __all__ = [
     "Buyer",
     "Conversion",
+    "News",
     "Posting",
     "adjust",
     "capture",
@@ -21,6 +22,7 @@ __all__ = [
     "convert_amount",
     "deposit",
     "emit",
+    "emit_many",
     "expire_due_holds",
     "open_customer",
     "open_wallet",

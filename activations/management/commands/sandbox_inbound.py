@@ -28,4 +28,6 @@ class Command(BaseCommand):
             sender=options["sender"],
         )
         whose = f"activation {message.activation_id}" if message.activation_id else "nobody"
+        if message.subscription_id:
+            whose = f"subscription {message.subscription_id}"
         self.stdout.write(f"{message.state}: {whose}, code {message.code or 'none'}")
