@@ -131,6 +131,8 @@ class Activation(models.Model):
     @cached_property
     def shown_messages(self) -> "list[InboundMessage]":
         """The SMS that it was rented for, oldest first; read once."""
+        if self.status not in self.EARNED:
+            return []  # one that came since this row was read is told with the next: never a text without its code
         return sorted((message for message in self.messages.all() if message.is_shown), key=lambda message: message.pk)
 
     def seconds_left(self, now: datetime) -> int:
