@@ -32,6 +32,19 @@ def checks() -> Iterator[Check]:
             WHERE status IN ('received', 'finished') AND mode = 'live' AND price > 0 AND charge_id IS NULL""",
     )
     yield Check(
+        "What an activation set aside or took is the price it was quoted",
+        """SELECT format('activation %s of %s held %s and took %s', a.id, a.price, h.amount, c.amount)
+             FROM activations_activation a
+             LEFT JOIN wallets_hold h ON h.id = a.hold_id LEFT JOIN wallets_transaction c ON c.id = a.charge_id
+            WHERE h.amount <> a.price OR c.amount <> a.price""",
+    )
+    yield Check(
+        "An open live activation has set its price aside or taken it",
+        """SELECT format('activation %s is %s, with neither a hold nor a charge', id, status)
+             FROM activations_activation
+            WHERE mode = 'live' AND price > 0 AND hold_id IS NULL AND charge_id IS NULL""",
+    )
+    yield Check(
         "A closed activation holds nothing, and an open one holds its price",
         """SELECT format('activation %s is %s, its hold %s', a.id, a.status, h.status)
              FROM activations_activation a JOIN wallets_hold h ON h.id = a.hold_id

@@ -1,12 +1,17 @@
 """System checks: what must not be, said before the first request."""
 
+import re
+from pathlib import Path
 from typing import Any
 
+from cryptography.fernet import Fernet
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004  (Django's name)
 from django.db import connection
+from django.utils.module_loading import import_string
 
 MINIMUM_VERSION = 160_000
+HEX_SECRET = re.compile(r"\A([0-9a-fA-F]{2}){16,}\Z")
 
 
 @register()
@@ -34,8 +39,12 @@ def secrets_are_strong(**kwargs: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     if len(settings.SECRET_KEY) < 40:
         found.append(Error("SECRET_KEY is too short.", hint="At least 40 random characters.", id="saldo.E006"))
-    if any(len(pepper) < 32 for pepper in settings.KEY_PEPPERS.values()):
-        found.append(Error("A key pepper is too short.", hint="KEY_PEPPERS=1:<64 hex digits>", id="saldo.E007"))
+    if not all(HEX_SECRET.match(pepper) for pepper in settings.KEY_PEPPERS.values()):
+        found.append(
+            Error(
+                "A key pepper is too short, or not hexadecimal.", hint="KEY_PEPPERS=1:<64 hex digits>", id="saldo.E007"
+            )
+        )
     return found
 
 
@@ -52,30 +61,75 @@ def deadlines_nest(**kwargs: Any) -> list[CheckMessage]:
     ]
 
 
-@register(Tags.database)
-def database_keeps_its_word(databases: list[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """PostgreSQL ≥ 16, durable commits (outside tests), and the timeouts that keep one request from holding all."""
-    if not databases or "default" not in databases:
+@register()
+def ticks_exist(**kwargs: Any) -> list[CheckMessage]:
+    """Every tick is a function that can be imported and an interval above zero."""
+    return [
+        Error(f"The tick {name} {fault}.", hint="settings.TICKS", id="saldo.E009")
+        for name, seconds in settings.TICKS.items()
+        if (fault := _fault_of(name, seconds))
+    ]
+
+
+def _fault_of(name: str, seconds: float) -> str:
+    try:
+        function = import_string(name)
+    except ImportError as error:
+        return f"cannot be imported: {error}"
+    if not callable(function):
+        return "is not a function"
+    return "" if seconds > 0 else "has no interval"
+
+
+@register()
+def encryption_keys_work(**kwargs: Any) -> list[CheckMessage]:
+    try:
+        for key in settings.ENCRYPTION_KEYS:
+            Fernet(key)
+    except ValueError:
+        hint = "Fernet keys, newest first, comma-separated; make one with cryptography.fernet.Fernet.generate_key()."
+        return [Error("ENCRYPTION_KEYS holds something that is not a Fernet key.", hint=hint, id="saldo.E013")]
+    return []
+
+
+@register()
+def static_files_are_collected(**kwargs: Any) -> list[CheckMessage]:
+    if not settings.PRODUCTION or (Path(settings.STATIC_ROOT) / "staticfiles.json").exists():
         return []
-    found: list[CheckMessage] = []
+    return [Warning("The admin's static files are missing.", hint="manage.py collectstatic", id="saldo.W014")]
+
+
+@register(Tags.database)
+def database_keeps_its_word(**kwargs: Any) -> list[CheckMessage]:
+    """PostgreSQL ≥ 16, durable commits (outside tests), and the timeouts that keep one request from holding all."""
+    if "default" not in (kwargs.get("databases") or ()):
+        return []
     with connection.cursor() as cursor:
         cursor.execute("SELECT name, setting FROM pg_settings")
         setting = dict(cursor.fetchall())
+    found: list[CheckMessage] = []
     if int(setting["server_version_num"]) < MINIMUM_VERSION:
         found.append(Error("PostgreSQL is older than 16.", id="saldo.E010"))
     if settings.SALDO_ENV != "test":
-        for name in ("fsync", "full_page_writes", "synchronous_commit"):
-            if setting[name] in {"off", "local"} and not (name == "synchronous_commit" and setting[name] == "local"):
-                found.append(
-                    Error(f"{name} is off: acknowledged purchases could be lost.", hint=f"{name} = on", id="saldo.E011")
-                )
-    for name in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
-        if setting[name] == "0":
-            found.append(
-                Error(
-                    f"{name} does not reach the database.",
-                    hint=f"A pooler drops start-up options: ALTER ROLE … SET {name} = …",
-                    id="saldo.E012",
-                )
-            )
-    return found
+        found += _lost_by_a_crash(setting)
+    return found + _without_timeouts(setting)
+
+
+def _lost_by_a_crash(setting: dict[str, str]) -> list[CheckMessage]:
+    return [
+        Error(f"{name} is off: acknowledged purchases could be lost.", hint=f"{name} = on", id="saldo.E011")
+        for name in ("fsync", "full_page_writes", "synchronous_commit")
+        if setting[name] == "off"
+    ]
+
+
+def _without_timeouts(setting: dict[str, str]) -> list[CheckMessage]:
+    return [
+        Error(
+            f"{name} does not reach the database.",
+            hint=f"A pooler drops start-up options: ALTER ROLE … SET {name} = …",
+            id="saldo.E012",
+        )
+        for name in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+        if setting[name] == "0"
+    ]

@@ -22,7 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,8 +49,11 @@ ROLE_SETTINGS = {
     "timezone": "UTC",
 }
 
+STARTUP_OPTIONS = " ".join(f"-c {name}={value}" for name, value in ROLE_SETTINGS.items())
+
 _held: dict[Path, int] = {}
-_guardians: list[subprocess.Popen[str]] = []  # kept, so that one that ended is reaped
+# By data folder; kept, so that one that ended is reaped.
+_guardians: list[tuple[Path, subprocess.Popen[str]]] = []
 
 
 class DatabaseError(RuntimeError):
@@ -186,9 +189,18 @@ def leave(cluster: Cluster, *, wait: bool = False) -> None:
     while wait and time.monotonic() < deadline and not _has_users(cluster):
         if not _is_guarded(cluster):
             if cluster.postmaster is None:
+                _wait_for_guardians(cluster)
                 return
             _bring_guardian(cluster)  # its forerunner was killed: somebody must end the server
         time.sleep(0.02)
+
+
+def _wait_for_guardians(cluster: Cluster) -> None:
+    """Those that this process started for it: they have let go of everything, and end now."""
+    for home, guardian in _guardians:
+        if home == cluster.home:
+            with suppress(subprocess.TimeoutExpired):
+                guardian.wait(STOP_SECONDS)
 
 
 def _bring_guardian(cluster: Cluster) -> None:
@@ -245,7 +257,7 @@ def _spawn_guardian(cluster: Cluster) -> None:
     with guardian.stdout, guardian.stderr:
         if guardian.stdout.readline().strip() != "ready":
             raise DatabaseError(f"The embedded PostgreSQL did not start.\n{guardian.stderr.read().strip()}")
-    _guardians.append(guardian)
+    _guardians.append((cluster.home, guardian))
 
 
 def _server_user() -> pwd.struct_passwd | None:

@@ -4,6 +4,7 @@ import functools
 import os
 import signal
 import sys
+import time
 from types import FrameType
 from typing import Any
 
@@ -15,10 +16,11 @@ from config import processes
 
 # How long after the first process has ended the others may take, before they are killed.
 honcho.manager.KILL_WAIT = 15
+PATIENCE_SECONDS = 1.0
 ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
-class _Process(honcho.process.Process):  # type: ignore[misc]
+class _Process(honcho.process.Process):
     """A process that does not outlive the manager, even one that is killed."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -38,13 +40,14 @@ def _begin() -> None:
     processes.die_with_parent(signal.SIGTERM)
 
 
-class Foreground(honcho.manager.Manager):  # type: ignore[misc]
+class Foreground(honcho.manager.Manager):
     """Ends all when one ends. Ctrl-C or SIGTERM asks them to end, a second one kills them."""
 
     def __init__(self) -> None:
         super().__init__(Printer(sys.stdout))
         self._process_ctor = _Process
         self.was_asked_to_end = False
+        self._asked_at = 0.0
         self.first_to_end = ""
 
     def loop(self) -> None:
@@ -78,10 +81,12 @@ class Foreground(honcho.manager.Manager):  # type: ignore[misc]
             self.events.put(message)
 
     def _end(self, number: int, frame: FrameType | None) -> None:
-        if self.was_asked_to_end:
+        # make and timeout pass on a signal that the whole group already got: that is no second wish.
+        if self.was_asked_to_end and time.monotonic() - self._asked_at > PATIENCE_SECONDS:
             self.kill()
-        self.was_asked_to_end = True
-        self.terminate()
+        elif not self.was_asked_to_end:
+            self.was_asked_to_end, self._asked_at = True, time.monotonic()
+            self.terminate()
 
     def _system_print(self, data: str) -> None:
         # Called from the signal handler too, where a buffered print may already be under way.

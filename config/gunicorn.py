@@ -1,9 +1,12 @@
 """The web server's settings: `gunicorn -c config/gunicorn.py config.wsgi`."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 from gunicorn.glogging import Logger
 
 from config import database, env
@@ -52,6 +55,11 @@ logger_class = QuietLogger
 
 
 def on_starting(server: Any) -> None:
+    """Refuse to serve what the system checks refuse; the database may be away for now."""
+    try:
+        call_command("check", stdout=sys.stderr)
+    except SystemCheckError as error:
+        sys.exit(str(error))
     if not os.environ.get("DATABASE_URL"):
         database.join(database.embedded())
 

@@ -37,7 +37,7 @@ class Work:
     in_application: bool
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]
+class Worker(ThreadWorker):
     """A request that outlives its deadline loses its client; if it does not end then, its worker is replaced."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:

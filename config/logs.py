@@ -50,6 +50,10 @@ def logging_config(*, as_json: bool, level: str) -> None:
                 # Our own request line says the same without the query string.
                 "django.request": {"level": "ERROR"},
                 "django.server": {"level": "ERROR"},
+                # At DEBUG these quote whole requests, statements and addresses, secrets included.
+                "django.template": {"level": "INFO"},
+                "django.db.backends": {"level": "INFO"},
+                "urllib3": {"level": "INFO"},
                 "django-q": {"level": "WARNING"},
             },
         }

@@ -1,4 +1,4 @@
-"""`python -m config.queue <pid of the watchdog>`: one django-q2 cluster, as `manage.py worker` starts it under its watchdog."""
+"""`python -m config.queue <pid>`: one django-q2 cluster, started and watched by `manage.py worker` (that pid)."""
 
 import os
 import signal

@@ -90,7 +90,12 @@ def _prepare() -> dict[str, Any]:
 
 def _manage(*arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "manage.py", *arguments], cwd=env.BASE_DIR, stdout=subprocess.PIPE, text=True, check=False
+        [sys.executable, "manage.py", *arguments],
+        cwd=env.BASE_DIR,
+        env={"LOG_LEVEL": "WARNING"} | dict(os.environ),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         raise Refusal(f"manage.py {arguments[0]} failed, see above.")

@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
-from config import database, env
+from config import admin, database, env
 from config.logs import logging_config
 
 BASE_DIR: Path = env.BASE_DIR
@@ -107,12 +107,15 @@ TEMPLATES: list[dict[str, Any]] = [
 
 DATABASE_URL = ENV.str("DATABASE_URL", default="")
 EMBEDDED_DATABASE = not DATABASE_URL
+# PgBouncer between us and the database: no start-up options (the role carries them), no server-side cursors.
+DATABASE_POOLER = ENV.bool("DATABASE_POOLER", default=False)
 _DATABASE: dict[str, Any] = database.from_url(DATABASE_URL) if DATABASE_URL else database.embedded().django
 DATABASES: dict[str, dict[str, Any]] = {
     "default": _DATABASE
     | {
         "CONN_MAX_AGE": None,  # a connection per request is 5 to 8 times slower
         "CONN_HEALTH_CHECKS": True,
+        "DISABLE_SERVER_SIDE_CURSORS": DATABASE_POOLER,
         "OPTIONS": {
             "application_name": "saldo",
             "connect_timeout": 5,
@@ -121,7 +124,7 @@ DATABASES: dict[str, dict[str, Any]] = {
             "keepalives_interval": 5,
             "keepalives_count": 4,
             "tcp_user_timeout": 30_000,
-            "options": " ".join(f"-c {name}={value}" for name, value in database.ROLE_SETTINGS.items()),
+            **({} if DATABASE_POOLER else {"options": database.STARTUP_OPTIONS}),
         }
         | _DATABASE.get("OPTIONS", {}),  # what DATABASE_URL says, such as sslmode
         "TEST": {"NAME": "test_saldo"},
@@ -179,6 +182,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_BASE_URL.startswith("https://")
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -238,6 +242,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+FORMAT_MODULE_PATH = ["config.formats"]  # moments with their zone, wherever Django writes one
 STATIC_URL = "/static/"
 STATIC_ROOT = env.data_dir() / "static"
 WHITENOISE_USE_FINDERS = not PRODUCTION
@@ -254,4 +259,4 @@ LOGGING_CONFIG = None
 logging_config(as_json=PRODUCTION, level=ENV.str("LOG_LEVEL", default="INFO"))
 log = structlog.get_logger(__name__)
 
-UNFOLD: dict[str, Any] = {"SITE_TITLE": "Saldo", "SITE_HEADER": "Saldo", "SITE_URL": "/api/docs"}
+UNFOLD: dict[str, Any] = admin.UNFOLD

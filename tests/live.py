@@ -196,8 +196,14 @@ class Saldo:
 
     def crash_database(self) -> None:
         """PostgreSQL stops without writing anything more; its guardian starts it again."""
-        stopped = self.cluster.run("pg_ctl", "-D", str(self.cluster.pgdata), "-m", "immediate", "-w", "stop")
+        crashed = self._postmaster()
+        stopped = self.cluster.run("pg_ctl", "-D", str(self.cluster.pgdata), "-m", "immediate", "-W", "stop")
         assert stopped.returncode == 0, stopped.stderr
+        wait_for(lambda: self._postmaster() not in {"", crashed}, "the guardian starts PostgreSQL again")
+
+    def _postmaster(self) -> str:
+        file = self.cluster.pgdata / "postmaster.pid"
+        return file.read_text().split("\n", 1)[0] if file.exists() else ""
 
 
 NEW_CUSTOMERS = """

@@ -17,13 +17,17 @@ class ActivationFilter(django_filters.FilterSet):
     )
     service = django_filters.CharFilter(field_name="service__slug", help_text="Service slug.")
     country = django_filters.CharFilter(field_name="country__code", help_text="Country code.")
-    phone = django_filters.CharFilter(max_length=16)
+    phone = django_filters.CharFilter(max_length=32, method="by_phone", help_text="With or without +.")
     since = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
     until = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = Activation
         fields = ("phone",)
+
+    def by_phone(self, rows: "QuerySet[Activation]", name: str, value: str) -> Any:
+        # In a query string an unencoded + arrives as a space.
+        return rows.filter(phone=f"+{value.removeprefix('+')}")
 
     def by_status(self, rows: "QuerySet[Activation]", name: str, value: str) -> Any:
         return rows.filter(status__in=[status for status, word in WORDS.items() if word == value])

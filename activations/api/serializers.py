@@ -88,21 +88,12 @@ class SmsShown(serializers.Serializer[Any]):
 
     code = serializers.SerializerMethodField()
     status = serializers.SerializerMethodField()
-    messages = serializers.SerializerMethodField()
+    messages = MessageShown(many=True, source="shown_messages")
 
     def get_code(self, row: Activation) -> str | None:
         # A text without a code in it is still what the customer waits for.
-        first = next(iter(self._messages(row)), None)
+        first = next(iter(row.shown_messages), None)
         return row.code or (first.text if first else "") or None
 
     def get_status(self, row: Activation) -> str:
         return WORDS[row.status]
-
-    def get_messages(self, row: Activation) -> list[dict[str, Any]]:
-        return list(MessageShown(self._messages(row), many=True).data)
-
-    def _messages(self, row: Activation) -> list[InboundMessage]:
-        return sorted(
-            (message for message in row.messages.all() if message.state == InboundMessage.State.MATCHED),
-            key=lambda message: message.pk,
-        )

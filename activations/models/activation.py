@@ -1,12 +1,17 @@
 import uuid
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import Q
+from django.utils.functional import cached_property
 
 from catalog.models import Country, Offer, Service
 from wallets.models import Customer, Hold, Transaction, Wallet
 from wallets.models.ledger import money
+
+if TYPE_CHECKING:
+    from activations.models.message import InboundMessage
 
 
 class ActivationQuerySet(models.QuerySet["Activation"]):
@@ -38,6 +43,7 @@ class Activation(models.Model):
         UPFRONT = "upfront", "Up front"  # charged at once, refunded if nothing comes
 
     OPEN = (Status.REQUESTED, Status.CALLING, Status.UNKNOWN, Status.WAITING, Status.RECEIVED, Status.CLOSING)
+    UNSETTLED = (Status.REQUESTED, Status.CALLING, Status.UNKNOWN)  # no answer of the provider yet
     EARNED = (Status.RECEIVED, Status.FINISHED)
     GIVEN_BACK = (Status.CANCELED, Status.EXPIRED, Status.FAILED)
     LISTENING = (Status.WAITING, Status.RECEIVED, Status.CLOSING)
@@ -120,6 +126,11 @@ class Activation(models.Model):
     @property
     def moves_money(self) -> bool:
         return self.mode == "live"
+
+    @cached_property
+    def shown_messages(self) -> "list[InboundMessage]":
+        """The SMS that it was rented for, oldest first; read once."""
+        return sorted((message for message in self.messages.all() if message.is_shown), key=lambda message: message.pk)
 
     def seconds_left(self, now: datetime) -> int:
         """Whole seconds in which an SMS can still come; 0 when there is no number or no time."""

@@ -47,3 +47,8 @@ class InboundMessage(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk} to {self.to}"
+
+    @property
+    def is_shown(self) -> bool:
+        """Is it the customer's? Extra and late ones are staff's alone."""
+        return self.state == self.State.MATCHED

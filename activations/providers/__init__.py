@@ -11,10 +11,12 @@ from activations.providers.base import (
 from activations.providers.pool import PoolProvider
 from activations.providers.sandbox import SandboxProvider
 
+SANDBOX = SandboxProvider.name
 PROVIDERS: dict[str, NumberProvider] = {provider.name: provider for provider in (PoolProvider(), SandboxProvider())}
 
 __all__ = [
     "PROVIDERS",
+    "SANDBOX",
     "GivenNumber",
     "NumberProvider",
     "NumberRequest",

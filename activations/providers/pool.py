@@ -1,10 +1,14 @@
 """The operator's own numbers, leased one order at a time."""
 
 from datetime import timedelta
+from functools import reduce
+from operator import add
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, Exists, IntegerField, OuterRef, QuerySet, Value, When
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Concat
 from django.utils import timezone
 
 from activations.models import PoolLease, PoolNumber
@@ -38,22 +42,28 @@ class PoolProvider:
 
     @transaction.atomic
     def _lease(self, request: NumberRequest) -> GivenNumber:
+        number = self._free_number(request)
+        # Looked at again once locked: another order may have leased it since the list was made. The
+        # next look sees that lease and takes the next number.
+        while number.leases.filter(ended_at=None).exists():
+            number = self._free_number(request)
+        lease = PoolLease.objects.create(number=number, reference=request.reference)
+        return GivenNumber(id=str(lease.pk), phone=number.phone)
+
+    def _free_number(self, request: NumberRequest) -> PoolNumber:
+        """The best free number, locked. Raises ProviderError."""
         # SKIP LOCKED: two orders at once take two numbers instead of waiting for one.
         number = (
             free_numbers()
             .filter(country__code=request.country)
-            .annotate(preferred=_preference(request))
+            .annotate(wishes_fulfilled=_wishes_fulfilled(request))
             .select_for_update(no_key=True, skip_locked=True, of=("self",))
-            .order_by("-preferred", "free_from", "id")
+            .order_by("-wishes_fulfilled", "free_from", "id")
             .first()
         )
         if number is None:
             raise ProviderError("no_numbers_available", permanent=False)
-        # Looked at again once locked: the lease that freed the row may have been followed by another.
-        if PoolLease.objects.filter(number=number, ended_at=None).exists():
-            raise ProviderError("no_numbers_available", permanent=False)
-        lease = PoolLease.objects.create(number=number, reference=request.reference)
-        return GivenNumber(id=str(lease.pk), phone=number.phone)
+        return number
 
 
 def free_numbers() -> QuerySet[PoolNumber]:
@@ -62,11 +72,18 @@ def free_numbers() -> QuerySet[PoolNumber]:
     return PoolNumber.objects.filter(~Exists(leased), is_active=True, free_from__lte=timezone.now())
 
 
-def _preference(request: NumberRequest) -> Case:
-    """1 for each wish that a number fulfils: a wish orders the stock, it never empties it."""
-    whens = []
-    if request.area_code:
-        whens.append(When(phone__regex=rf"^\+[0-9]{{0,3}}{request.area_code}", then=Value(1)))
-    if request.carrier:
-        whens.append(When(operator__name__icontains=request.carrier, then=Value(1)))
-    return Case(*whens, default=Value(0), output_field=IntegerField())
+def stock_by_country() -> dict[str, int]:
+    """How many numbers can be leased now, by country code; countries without any are absent."""
+    counted = free_numbers().order_by().values_list("country__code").annotate(count=Count("pk"))
+    return dict(counted)
+
+
+def _wishes_fulfilled(request: NumberRequest) -> Combinable:
+    """How many of the wishes a number fulfils: a wish orders the stock, it never empties it."""
+    in_area = Concat(Value("+"), F("country__dial_code"), Value(request.area_code))
+    wishes = [
+        Q(phone__startswith=in_area) if request.area_code else None,
+        Q(operator__name__icontains=request.carrier) if request.carrier else None,
+    ]
+    none: Combinable = Value(0)
+    return reduce(add, (Case(When(wish, then=Value(1)), default=Value(0)) for wish in wishes if wish), none)

@@ -74,12 +74,10 @@ def _begin(activation_id: int, closing_as: str, now: datetime) -> Activation:
 
 def _finish(activation: Activation, *, actor: str) -> Activation:
     """Ask a last time, end it at the provider, look once more, then settle."""
-    provider = provider_for(activation.provider)
-    deadline = settings.PROVIDER_DEADLINE_SECONDS
     try:
         if _look(activation):
             return _reloaded(activation)
-        provider.give_back(activation.provider_number_id, deadline_seconds=deadline)
+        _return_number(activation)
         if _look(activation):
             return _reloaded(activation)
     except (OutcomeUnknown, ProviderError):
@@ -109,7 +107,7 @@ def _look(activation: Activation) -> bool:
 @transaction.atomic
 def _close(activation_id: int, actor: str) -> Activation:
     """The last look under the lock: an SMS that came first has made it `received`, and it stays so."""
-    locked = Activation.objects.locked().select_related("service", "hold", "charge").get(pk=activation_id)
+    locked = Activation.objects.locked().select_related("service", "country", "hold", "charge").get(pk=activation_id)
     if locked.status != Status.CLOSING:
         return locked
     settlement.give_back(locked, actor=actor)
@@ -136,24 +134,38 @@ def _close(activation_id: int, actor: str) -> Activation:
 def _retire(activation: Activation) -> Activation:
     """An earned one is over: the number goes back; money does not move."""
     try:
-        provider_for(activation.provider).give_back(
-            activation.provider_number_id, deadline_seconds=settings.PROVIDER_DEADLINE_SECONDS
-        )
+        if activation.multiple_sms:
+            _look(activation)
+        _return_number(activation)
     except (OutcomeUnknown, ProviderError):
         return _later(activation.pk)
-    with transaction.atomic():
-        locked = Activation.objects.locked().get(pk=activation.pk)
-        if locked.status == Status.RECEIVED:
-            locked.status = Status.FINISHED
-            locked.closed_at = timezone.now()
-            locked.due_at = None
-            locked.save(update_fields=["status", "closed_at", "due_at"])
+    except Exception:
+        log.exception("number could not be given back", activation=activation.pk, provider=activation.provider)
+        return _later(activation.pk)
+    return _end(activation.pk)
+
+
+@transaction.atomic
+def _end(activation_id: int) -> Activation:
+    locked = Activation.objects.locked().select_related("service", "country").get(pk=activation_id)
+    if locked.status == Status.RECEIVED:
+        locked.status = Status.FINISHED
+        locked.closed_at = timezone.now()
+        locked.due_at = None
+        locked.needs_staff = False
+        locked.save(update_fields=["status", "closed_at", "due_at", "needs_staff"])
     return locked
+
+
+def _return_number(activation: Activation) -> None:
+    provider_for(activation.provider).give_back(
+        activation.provider_number_id, deadline_seconds=settings.PROVIDER_DEADLINE_SECONDS
+    )
 
 
 @transaction.atomic
 def _later(activation_id: int) -> Activation:
-    locked = Activation.objects.locked().get(pk=activation_id)
+    locked = Activation.objects.locked().select_related("service", "country").get(pk=activation_id)
     if locked.is_open:
         now = timezone.now()
         locked.due_at = now + RETRY[min(locked.attempts, len(RETRY) - 1)]

@@ -1,15 +1,19 @@
 """An SMS arrives: from a carrier's webhook, from a poll, or by hand in the sandbox."""
 
+import hashlib
 from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Case, QuerySet, Value, When
 from django.utils import timezone
 
 from activations.models import Activation, InboundMessage
+from activations.providers import SANDBOX
 from activations.services import settlement
 from activations.services.codes import extract_code
+from activations.services.phones import e164
 from wallets.services import emit
 
 log = structlog.get_logger(__name__)
@@ -19,6 +23,7 @@ State = InboundMessage.State
 
 # An SMS to a number whose rental ended this recently is that rental's late code.
 LATE_WITHIN = timedelta(days=7)
+LONGEST = {field.name: field.max_length or 0 for field in InboundMessage._meta.concrete_fields}
 
 
 def receive_text(
@@ -31,18 +36,20 @@ def receive_text(
     received_at: datetime | None = None,
     activation_id: int | None = None,
 ) -> InboundMessage:
-    """Take one SMS to number `to` (E.164); the rental that listens there gets it and is earned.
+    """Take one SMS to number `to` (however the carrier writes it); the rental that listens there is earned.
 
     The same message id from the same provider is taken once: repeating it returns the first. One that
     comes after its rental was given back becomes a `late` case for staff; one nobody waits for is
-    kept as unmatched.
+    kept as unmatched, for the order that turns out to have its number. Whatever the text holds, it is
+    taken: what cannot be stored in it is replaced.
     """
     now = timezone.now()
+    text = _storable(text)
     message = InboundMessage(
         provider=provider,
-        provider_message_id=provider_message_id,
-        to=to,
-        sender=sender[:32],
+        provider_message_id=_fitting_id(_storable(provider_message_id)),
+        to=e164(to) or _storable(to)[: LONGEST["to"]],
+        sender=_storable(sender)[: LONGEST["sender"]],
         text=text,
         code=extract_code(text),
         received_at=received_at or now,
@@ -51,26 +58,26 @@ def receive_text(
     try:
         return _file(message, activation_id)
     except IntegrityError:
-        # Two copies of an unmatched one at once: there was no rental to lock.
+        # Two copies at once that found two different rentals, or none to lock.
         earlier = _earlier(message)
         if earlier is None:
             raise
         return earlier
 
 
-@transaction.atomic
-def _file(message: InboundMessage, activation_id: int | None) -> InboundMessage:
-    activation = _listener(message.to, activation_id)
-    # Looked up only once locked: a concurrent duplicate waits here.
-    earlier = _earlier(message)
-    if earlier is not None:
-        return earlier
-    message.activation = activation
-    message.state = _state_for(activation)
-    message.save(force_insert=True)
-    if activation is not None and message.state == State.MATCHED:
-        _earn(activation, message)
-    return message
+def adopt_early_texts(activation: Activation) -> None:
+    """Give an order the SMS that came to its number before we knew that the number was its own.
+
+    Call it in the transaction that gives the number, the row locked.
+    """
+    _wait_for_others_at(activation.phone)
+    early = InboundMessage.objects.filter(
+        to=activation.phone, state=State.UNMATCHED, received_at__gte=activation.created_at
+    )
+    if activation.provider == SANDBOX:
+        early = early.filter(provider=SANDBOX)
+    for message in early.order_by("id"):
+        _hand_over(message, activation)
 
 
 @transaction.atomic
@@ -79,26 +86,64 @@ def resolve_late(*, message: InboundMessage, resolution: str, actor: str) -> Inb
     locked = InboundMessage.objects.select_for_update(no_key=True, of=("self",)).get(pk=message.pk)
     if locked.resolved_at is None:
         locked.resolved_at = timezone.now()
-        locked.resolution = resolution
+        locked.resolution = resolution[: LONGEST["resolution"]]
         locked.save(update_fields=["resolved_at", "resolution"])
         log.info("late SMS resolved", message=locked.pk, actor=actor)
     return locked
 
 
-def _listener(to: str, activation_id: int | None) -> Activation | None:
+@transaction.atomic
+def _file(message: InboundMessage, activation_id: int | None) -> InboundMessage:
+    activation = _listener(message, activation_id)
+    if activation is None:
+        # Whoever gives this number to an order right now is waited for.
+        _wait_for_others_at(message.to)
+        activation = _listener(message, None)
+    # Looked up only once locked: a concurrent duplicate waits here.
+    earlier = _earlier(message)
+    if earlier is not None:
+        return earlier
+    if activation is None:
+        message.state = State.UNMATCHED
+        message.save(force_insert=True)
+    else:
+        _hand_over(message, activation)
+    return message
+
+
+def _hand_over(message: InboundMessage, activation: Activation) -> None:
+    message.activation = activation
+    message.state = _state_for(activation)
+    message.save()
+    if message.state == State.MATCHED:
+        _earn(activation, message)
+
+
+def _listener(message: InboundMessage, activation_id: int | None) -> Activation | None:
     """The rental this SMS belongs to, locked: the one that listens, else the last one that did."""
     rentals = Activation.objects.locked().select_related("service", "hold", "charge")
     if activation_id is not None:
         return rentals.get(pk=activation_id)
-    listening = rentals.filter(phone=to, status__in=Activation.LISTENING).order_by("-id").first()
-    if listening is not None:
-        return listening
-    return rentals.filter(phone=to, closed_at__gt=timezone.now() - LATE_WITHIN).order_by("-id").first()
+    there = _rentals_reached_by(message.provider, rentals.filter(phone=message.to))
+    listening = there.filter(status__in=Activation.LISTENING).first()
+    return listening or there.filter(closed_at__gt=timezone.now() - LATE_WITHIN).first()
 
 
-def _state_for(activation: Activation | None) -> str:
-    if activation is None:
-        return State.UNMATCHED
+def _rentals_reached_by(provider: str, rentals: "QuerySet[Activation]") -> "QuerySet[Activation]":
+    """The provider's own first. Pretend numbers look like real ones, but no real SMS is meant for them."""
+    if provider != SANDBOX:
+        rentals = rentals.exclude(provider=SANDBOX)
+    own_first = Case(When(provider=provider, then=Value(0)), default=Value(1))
+    return rentals.order_by(own_first, "-id")
+
+
+def _wait_for_others_at(phone: str) -> None:
+    """One at a time for one number, until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"activations.number:{phone}"])
+
+
+def _state_for(activation: Activation) -> str:
     if activation.status in {Status.WAITING, Status.CLOSING}:
         return State.MATCHED
     if activation.status == Status.RECEIVED:
@@ -116,7 +161,12 @@ def _earn(activation: Activation, message: InboundMessage) -> None:
         activation.received_at = message.received_at
         activation.due_at = activation.expires_at
         activation.attempts = 0
-        activation.save(update_fields=["status", "closing_as", "code", "received_at", "due_at", "attempts", "charge"])
+        activation.needs_staff = False
+        activation.save(
+            update_fields=[
+                "status", "closing_as", "code", "received_at", "due_at", "attempts", "needs_staff", "charge",
+            ]
+        )  # fmt: skip
     emit(
         customer_id=activation.customer_id,
         kind="activation.code_received",
@@ -138,3 +188,15 @@ def _earn(activation: Activation, message: InboundMessage) -> None:
 def _earlier(message: InboundMessage) -> InboundMessage | None:
     same = InboundMessage.objects.filter(provider=message.provider, provider_message_id=message.provider_message_id)
     return same.first()
+
+
+def _storable(text: str) -> str:
+    """What PostgreSQL cannot store (NUL, half a surrogate pair) becomes U+FFFD, so that no SMS is lost for it."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\x00", "\ufffd")
+
+
+def _fitting_id(message_id: str) -> str:
+    """The provider's id; of one that is too long, what stays unique of it."""
+    if len(message_id) <= LONGEST["provider_message_id"]:
+        return message_id
+    return "sha256:" + hashlib.sha256(message_id.encode()).hexdigest()

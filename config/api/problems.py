@@ -52,7 +52,6 @@ STATUS_BY_CODE: dict[str, int] = {
     "request_in_progress": 409,
     "too_many_requests": 429,
     "send_in_progress": 429,
-    "provider_error": 502,
     "reference_conflict": 409,
 }
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import psutil
@@ -146,6 +147,19 @@ def test_leaving_with_patience_does_not_wait_for_others(cluster):
         database.join(cluster)
         database.leave(cluster, wait=True)
         assert ask(cluster) == 42
+
+
+def test_leaving_one_server_does_not_wait_for_another(cluster, folder):
+    other = Cluster(folder / "other", durable=False)
+    database.join(other)
+    database.join(cluster)
+
+    started = time.monotonic()
+    database.leave(cluster, wait=True)
+    waited = time.monotonic() - started
+    database.leave(other, wait=True)
+
+    assert waited < database.STOP_SECONDS / 2
 
 
 def test_a_frozen_server_is_ended_too(cluster):

@@ -24,122 +24,203 @@ BEGIN
 END $$;
 
 
+-- Amounts ----------------------------------------------------------------------------
+
+-- To PostgreSQL, NaN is a numeric, and greater than every other: it would pass `> 0`, and a
+-- balance that became NaN would pay for anything.
+ALTER TABLE wallets_transaction ADD CONSTRAINT transaction_amount_is_a_number
+    CHECK (amount <> 'NaN' AND original_amount <> 'NaN' AND rate <> 'NaN');
+ALTER TABLE wallets_hold ADD CONSTRAINT hold_amount_is_a_number CHECK (amount <> 'NaN');
+ALTER TABLE wallets_release ADD CONSTRAINT release_amount_is_a_number CHECK (amount <> 'NaN');
+ALTER TABLE wallets_exchangerate ADD CONSTRAINT exchange_rate_is_a_number CHECK (rate <> 'NaN');
+
+-- Whoever closes a hold names it and adds a word: `activation:91:release`.
+ALTER TABLE wallets_hold ADD CONSTRAINT hold_reference_leaves_room CHECK (length(reference) <= 110);
+
+-- Django adds a second index to every unique text column, for LIKE. Nobody searches
+-- references by prefix, and on these tables each index is paid for with every row.
+DROP INDEX wallets_transaction_reference_0a54ebc3_like;
+DROP INDEX wallets_hold_reference_0dfae230_like;
+DROP INDEX wallets_release_reference_9ff7033e_like;
+
+
 -- Transactions -----------------------------------------------------------------------
 
 -- Which database transaction wrote the row: the roll-up goes by it, because ids commit
 -- out of order. BRIN: the column grows with the table, the index stays a few pages.
 ALTER TABLE wallets_transaction ADD COLUMN xact bigint NOT NULL DEFAULT 0;
-CREATE INDEX transaction_xact ON wallets_transaction USING brin (xact) WITH (pages_per_range = 32);
+CREATE INDEX transaction_xact ON wallets_transaction USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
 ALTER TABLE wallets_transaction SET (fillfactor = 100);
 -- Room on each page for the next versions, so that moving a wallet touches no index.
 ALTER TABLE wallets_wallet SET (fillfactor = 40, autovacuum_vacuum_scale_factor = 0.05);
 ALTER TABLE wallets_hold SET (fillfactor = 70);
 
-CREATE FUNCTION wallets_transaction_post() RETURNS trigger LANGUAGE plpgsql AS $$
+-- A row that comes without `xact` (every row but those of a batch) is numbered here, whatever it
+-- says itself, from the wallet it touches. That wallet is locked from here to the commit, which
+-- puts its movements in one order, and the clock is read inside that lock.
+-- This only numbers: wallets_transaction_move() below proves the numbers, and moves the money.
+CREATE FUNCTION wallets_transaction_number() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    debit_currency text;
-    debit_is_wallet boolean;
-    credit_currency text;
-    credit_is_wallet boolean;
-    taken numeric := 0;  -- from a hold
-    original wallets_transaction;
+    wallet wallets_wallet;
 BEGIN
-    -- Instead of foreign keys, whose triggers cost two thirds of a batch's time.
-    SELECT d.currency, d.is_wallet, c.currency, c.is_wallet
-      INTO debit_currency, debit_is_wallet, credit_currency, credit_is_wallet
-      FROM wallets_account d, wallets_account c
-     WHERE d.id = NEW.debit_id AND c.id = NEW.credit_id;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'account % or % does not exist', NEW.debit_id, NEW.credit_id
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_accounts_exist';
+    IF NEW.debit_id IS NULL OR NEW.credit_id IS NULL THEN
+        RAISE EXCEPTION 'a transaction has two accounts'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_has_two_accounts';
     END IF;
-    IF debit_currency <> NEW.currency OR credit_currency <> NEW.currency THEN
-        RAISE EXCEPTION 'a transaction in % cannot move % to %', NEW.currency, debit_currency, credit_currency
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_one_currency';
-    END IF;
-
-    NEW.xact := pg_current_xact_id()::text::bigint;
-    NEW.wallet_id := NULL;
-    NEW.wallet_seq := NULL;
-    NEW.wallet_delta := NULL;
-    NEW.balance_after := NULL;
-
-    IF debit_is_wallet THEN
-        IF credit_is_wallet THEN
-            RAISE EXCEPTION 'a transaction touches at most one wallet'
-                USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_one_wallet';
-        END IF;
-        NEW.wallet_id := NEW.debit_id;
-        NEW.wallet_delta := -NEW.amount;
-    ELSIF credit_is_wallet THEN
-        NEW.wallet_id := NEW.credit_id;
-        NEW.wallet_delta := NEW.amount;
-    END IF;
-
     -- Hold before wallet, as everywhere: the other order deadlocks.
     IF NEW.hold_id IS NOT NULL THEN
-        UPDATE wallets_hold
-           SET captured = captured + NEW.amount,
-               status = CASE WHEN captured + NEW.amount + released = amount THEN 'captured' ELSE 'active' END,
-               closed_at = CASE WHEN captured + NEW.amount + released = amount THEN clock_timestamp() END
-         WHERE id = NEW.hold_id AND wallet_id = NEW.debit_id AND status = 'active';
-        IF NOT FOUND THEN
-            RAISE EXCEPTION 'hold % is not open on wallet %', NEW.hold_id, NEW.debit_id
-                USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_hold_is_open';
-        END IF;
-        taken := NEW.amount;
+        PERFORM 1 FROM wallets_hold WHERE id = NEW.hold_id FOR NO KEY UPDATE;
     END IF;
-
-    IF NEW.wallet_id IS NULL THEN
-        IF NEW.reverses_id IS NOT NULL THEN
-            RAISE EXCEPTION 'only a movement of a wallet can be reversed'
-                USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_refund_mirrors_original';
-        END IF;
-        NEW.posted_at := clock_timestamp();
-        RETURN NEW;
-    END IF;
-
-    -- The row lock this takes puts the wallet's movements in one order; the clock is read
-    -- inside it (and never runs backwards, even if the machine's does).
-    UPDATE wallets_wallet
-       SET balance = balance + NEW.wallet_delta,
-           held = held - taken,
-           debt = CASE
-               -- Only a chargeback may make debt; whatever comes in pays it first.
-               WHEN NEW.kind = 'chargeback' AND NEW.wallet_delta < 0
-                   THEN greatest(0, held - credit_limit - balance - NEW.wallet_delta - taken)
-               WHEN debt = 0 THEN 0
-               ELSE least(debt, greatest(0, held - credit_limit - balance - NEW.wallet_delta - taken))
-           END,
-           last_seq = last_seq + 1,
-           last_posted_at = greatest(clock_timestamp(), last_posted_at)
-     WHERE account_id = NEW.wallet_id
-    RETURNING last_seq, balance, last_posted_at
-      INTO NEW.wallet_seq, NEW.balance_after, NEW.posted_at;
+    SELECT * INTO wallet FROM wallets_wallet WHERE account_id = NEW.debit_id FOR NO KEY UPDATE;
+    NEW.wallet_delta := CASE WHEN FOUND THEN -NEW.amount END;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'account % has no wallet', NEW.wallet_id
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_accounts_exist';
+        SELECT * INTO wallet FROM wallets_wallet WHERE account_id = NEW.credit_id FOR NO KEY UPDATE;
+        NEW.wallet_delta := CASE WHEN FOUND THEN NEW.amount END;
     END IF;
-
-    -- Under the wallet's lock, so the sum of the refunds given so far is exact.
-    IF NEW.reverses_id IS NOT NULL THEN
-        SELECT * INTO original FROM wallets_transaction WHERE id = NEW.reverses_id;
-        IF NOT FOUND OR original.debit_id <> NEW.credit_id OR original.credit_id <> NEW.debit_id
-           OR original.reverses_id IS NOT NULL THEN
-            RAISE EXCEPTION 'transaction % cannot be reversed by this one', NEW.reverses_id
-                USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_refund_mirrors_original';
-        END IF;
-        IF NEW.amount + (SELECT coalesce(sum(amount), 0) FROM wallets_transaction
-                          WHERE reverses_id = NEW.reverses_id) > original.amount THEN
-            RAISE EXCEPTION 'refunds of transaction % would exceed it', NEW.reverses_id
-                USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_refunds_not_above_original';
-        END IF;
-    END IF;
+    NEW.wallet_id := wallet.account_id;
+    NEW.wallet_seq := wallet.last_seq + 1;
+    NEW.balance_after := wallet.balance + NEW.wallet_delta;
+    -- Never backwards along a wallet, even where the machine's clock was put back.
+    NEW.posted_at := greatest(clock_timestamp(), now(), wallet.last_posted_at);
+    NEW.xact := pg_current_xact_id()::text::bigint;
     RETURN NEW;
 END $$;
 
-CREATE TRIGGER transaction_post BEFORE INSERT ON wallets_transaction
-    FOR EACH ROW EXECUTE FUNCTION wallets_transaction_post();
+-- The one place where money moves: all rows of a statement at once, so that a batch costs one
+-- update for each wallet and not one for each row.
+CREATE FUNCTION wallets_transaction_move() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    this_xact bigint := pg_current_xact_id()::text::bigint;
+    seen record;
+    missing bigint;
+    moved record;
+BEGIN
+    -- Instead of foreign keys, whose triggers cost two thirds of a batch's time.
+    SELECT count(*) AS rows,
+           count(*) FILTER (WHERE d.currency = p.currency AND c.currency = p.currency) AS one_currency,
+           count(*) FILTER (WHERE d.is_wallet AND c.is_wallet) AS two_wallets,
+           count(*) FILTER (
+               WHERE p.wallet_id IS NOT DISTINCT FROM CASE WHEN d.is_wallet THEN d.id WHEN c.is_wallet THEN c.id END
+                 AND p.wallet_delta IS NOT DISTINCT FROM
+                     CASE WHEN d.is_wallet THEN -p.amount WHEN c.is_wallet THEN p.amount END
+                 AND num_nulls(p.wallet_id, p.wallet_seq, p.balance_after) IN (0, 3)
+                 AND p.xact = this_xact AND p.posted_at >= now()
+                 AND (p.wallet_id IS NOT NULL OR p.posted_at <= greatest(clock_timestamp(), now()))) AS numbered,
+           count(*) FILTER (WHERE d.id IS NULL OR c.id IS NULL) AS no_account,
+           -- It alone may overdraw a wallet, so it must name the deposit that it takes back.
+           count(*) FILTER (WHERE p.kind = 'chargeback' AND (p.reverses_id IS NULL OR NOT d.is_wallet)) AS loose_chargebacks,
+           count(p.hold_id) AS captures,
+           count(p.reverses_id) AS reversals,
+           count(p.wallet_id) AS movements
+      INTO seen
+      FROM posted p
+      LEFT JOIN wallets_account d ON d.id = p.debit_id
+      LEFT JOIN wallets_account c ON c.id = p.credit_id;
+    IF seen.no_account > 0 THEN
+        RAISE EXCEPTION 'an account does not exist'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_accounts_exist';
+    ELSIF seen.one_currency < seen.rows THEN
+        RAISE EXCEPTION 'a transaction and its two accounts have one currency'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_one_currency';
+    ELSIF seen.two_wallets > 0 THEN
+        RAISE EXCEPTION 'a transaction touches at most one wallet'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_one_wallet';
+    ELSIF seen.loose_chargebacks > 0 THEN
+        RAISE EXCEPTION 'a chargeback takes back a deposit'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_chargeback_names_its_deposit';
+    ELSIF seen.numbered < seen.rows THEN
+        RAISE EXCEPTION 'a transaction continues its wallet'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_continues_its_wallet';
+    END IF;
+
+    IF seen.captures > 0 THEN
+        WITH taken AS (
+            SELECT hold_id, debit_id, sum(amount) AS amount FROM posted WHERE hold_id IS NOT NULL GROUP BY hold_id, debit_id
+        ), captured AS (
+            UPDATE wallets_hold h
+               SET captured = h.captured + t.amount,
+                   status = CASE WHEN h.captured + t.amount + h.released = h.amount THEN 'captured' ELSE 'active' END,
+                   closed_at = CASE WHEN h.captured + t.amount + h.released = h.amount THEN clock_timestamp() END
+              FROM taken t
+             WHERE h.id = t.hold_id AND h.wallet_id = t.debit_id AND h.status = 'active'
+            RETURNING 1
+        )
+        SELECT (SELECT count(*) FROM taken) - (SELECT count(*) FROM captured) INTO missing;
+        IF missing > 0 THEN
+            RAISE EXCEPTION 'a hold is not open on the wallet that pays'
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_hold_is_open';
+        END IF;
+    END IF;
+
+    IF seen.movements > 0 THEN
+        WITH sums AS (
+            SELECT wallet_id, sum(wallet_delta) AS delta, count(*) AS movements, min(balance_after) AS balance_after,
+                   coalesce(sum(amount) FILTER (WHERE hold_id IS NOT NULL), 0) AS taken,
+                   bool_or(kind = 'chargeback') AS charged_back,
+                   min(wallet_seq) AS first_seq, max(wallet_seq) AS last_seq,
+                   min(posted_at) AS first_posted_at, max(posted_at) AS last_posted_at
+              FROM posted WHERE wallet_id IS NOT NULL GROUP BY wallet_id
+        ), moves AS (
+            UPDATE wallets_wallet w
+               SET balance = w.balance + s.delta,
+                   held = w.held - s.taken,
+                   debt = CASE
+                       -- Only a chargeback may make debt; whatever comes in pays it first.
+                       WHEN s.charged_back
+                           THEN greatest(0, w.held - w.credit_limit - w.balance - s.delta - s.taken)
+                       WHEN w.debt = 0 THEN 0
+                       ELSE least(w.debt, greatest(0, w.held - w.credit_limit - w.balance - s.delta - s.taken))
+                   END,
+                   last_seq = s.last_seq,
+                   last_posted_at = s.last_posted_at
+              FROM sums s
+             WHERE w.account_id = s.wallet_id
+               AND s.first_seq = w.last_seq + 1 AND s.last_seq = w.last_seq + s.movements
+               AND (s.movements > 1 OR s.balance_after = w.balance + s.delta)
+               AND s.first_posted_at >= w.last_posted_at
+               AND s.last_posted_at <= greatest(clock_timestamp(), now(), w.last_posted_at)
+            RETURNING s.movements
+        )
+        SELECT count(*) AS wallets, coalesce(sum(movements), 0) AS movements INTO moved FROM moves;
+        IF moved.movements <> seen.movements OR (moved.wallets < moved.movements AND EXISTS (
+            -- Several rows of one wallet: each carries on from the one before.
+            SELECT 1 FROM (
+                SELECT p.balance_after, p.posted_at, lag(p.posted_at) OVER along AS earlier,
+                       w.balance - sum(p.wallet_delta) OVER (PARTITION BY p.wallet_id)
+                                 + sum(p.wallet_delta) OVER along AS running
+                  FROM posted p JOIN wallets_wallet w ON w.account_id = p.wallet_id
+                WINDOW along AS (PARTITION BY p.wallet_id ORDER BY p.wallet_seq)) n
+             WHERE balance_after <> running OR posted_at < earlier)) THEN
+            RAISE EXCEPTION 'a transaction continues its wallet'
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_continues_its_wallet';
+        END IF;
+    END IF;
+
+    -- Under the wallet's lock, so the sum of the refunds given so far is exact.
+    IF seen.reversals > 0 THEN
+        IF EXISTS (
+            SELECT 1 FROM posted p LEFT JOIN wallets_transaction o ON o.id = p.reverses_id
+             WHERE p.reverses_id IS NOT NULL
+               AND (o.id IS NULL OR p.wallet_id IS NULL OR o.reverses_id IS NOT NULL
+                    OR o.debit_id <> p.credit_id OR o.credit_id <> p.debit_id)) THEN
+            RAISE EXCEPTION 'a refund mirrors a movement of its wallet that is no refund itself'
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_refund_mirrors_original';
+        END IF;
+        IF EXISTS (
+            SELECT 1 FROM (SELECT DISTINCT reverses_id FROM posted WHERE reverses_id IS NOT NULL) p
+              JOIN wallets_transaction o ON o.id = p.reverses_id
+             WHERE o.amount < (SELECT sum(r.amount) FROM wallets_transaction r WHERE r.reverses_id = o.id)) THEN
+            RAISE EXCEPTION 'the refunds of a transaction would exceed it'
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_refunds_not_above_original';
+        END IF;
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER transaction_number BEFORE INSERT ON wallets_transaction
+    FOR EACH ROW WHEN (NEW.xact = 0) EXECUTE FUNCTION wallets_transaction_number();
+CREATE TRIGGER transaction_move AFTER INSERT ON wallets_transaction REFERENCING NEW TABLE AS posted
+    FOR EACH STATEMENT EXECUTE FUNCTION wallets_transaction_move();
 CREATE TRIGGER transaction_immutable BEFORE UPDATE OR DELETE ON wallets_transaction
     FOR EACH ROW EXECUTE FUNCTION wallets_refuse(
         'transaction_is_immutable', 'a transaction is never changed; post another one');
@@ -190,7 +271,7 @@ CREATE TRIGGER hold_place BEFORE INSERT ON wallets_hold
 -- Inside another trigger (a capture, a release) the depth is 1: only those move a hold.
 CREATE TRIGGER hold_moves_by_rows BEFORE UPDATE OF
     wallet_id, amount, captured, released, status, reference, closed_at ON wallets_hold
-    FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION wallets_refuse(
+    FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION wallets_refuse(
         'hold_moves_only_by_captures_and_releases', 'insert a capture or a release');
 CREATE TRIGGER hold_kept BEFORE DELETE ON wallets_hold
     FOR EACH ROW EXECUTE FUNCTION wallets_refuse('hold_is_kept', 'release it');
@@ -215,11 +296,28 @@ BEGIN
         RAISE EXCEPTION 'a wallet opens empty, on a wallet account of its currency'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'wallet_opens_empty_on_its_account';
     END IF;
+    NEW.last_posted_at := clock_timestamp();  -- a later one would stamp every movement to come
     RETURN NEW;
+END $$;
+
+CREATE FUNCTION wallets_wallet_limit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.credit_limit = 'NaN' OR NEW.low_balance_threshold = 'NaN' THEN
+        RAISE EXCEPTION 'a limit is a number'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'wallet_limits_are_numbers';
+    END IF;
+    -- Credit granted to a wallet in debt pays the debt first: it must not be there to spend.
+    IF NEW.debt > 0 THEN
+        UPDATE wallets_wallet SET debt = least(debt, greatest(0, held - credit_limit - balance))
+         WHERE account_id = NEW.account_id;
+    END IF;
+    RETURN NULL;
 END $$;
 
 CREATE FUNCTION wallets_account_keep() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    -- Postings take no lock on accounts: wait for those under way, and let none begin.
+    LOCK TABLE wallets_transaction IN SHARE ROW EXCLUSIVE MODE;
     IF EXISTS (SELECT 1 FROM wallets_transaction WHERE debit_id = OLD.id)
        OR EXISTS (SELECT 1 FROM wallets_transaction WHERE credit_id = OLD.id) THEN
         RAISE EXCEPTION 'account % has history', OLD.code
@@ -230,10 +328,13 @@ END $$;
 
 CREATE TRIGGER wallet_open BEFORE INSERT ON wallets_wallet
     FOR EACH ROW EXECUTE FUNCTION wallets_wallet_open();
+-- FOR EACH STATEMENT: a BEFORE ROW trigger would lock and fetch the row once more at every movement.
 CREATE TRIGGER wallet_moves_by_rows BEFORE UPDATE OF
     account_id, customer_id, currency, balance, held, debt, last_seq, last_posted_at ON wallets_wallet
-    FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION wallets_refuse(
+    FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION wallets_refuse(
         'wallet_moves_only_by_the_books', 'post a transaction or place a hold');
+CREATE TRIGGER wallet_limit AFTER INSERT OR UPDATE OF credit_limit, low_balance_threshold ON wallets_wallet
+    FOR EACH ROW EXECUTE FUNCTION wallets_wallet_limit();
 CREATE TRIGGER wallet_kept BEFORE DELETE ON wallets_wallet
     FOR EACH ROW WHEN (OLD.last_seq > 0) EXECUTE FUNCTION wallets_refuse(
         'wallet_with_history_is_kept', 'close the customer instead');
@@ -246,17 +347,42 @@ CREATE TRIGGER account_kept BEFORE DELETE ON wallets_account
 CREATE TRIGGER account_not_truncated BEFORE TRUNCATE ON wallets_account
     FOR EACH STATEMENT EXECUTE FUNCTION wallets_refuse_truncate();
 
+-- The connections plan every statement anew, for wallets of very different sizes. These only ever
+-- look rows up by their keys, so they are planned once, and every plan is made of index look-ups:
+-- one made while a table is empty, or for a batch of 100,000 rows, serves single rows as well.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['wallets_transaction_number', 'wallets_transaction_move',
+                                'wallets_hold_place', 'wallets_release_post'] LOOP
+        EXECUTE format('ALTER FUNCTION %I() SET plan_cache_mode = force_generic_plan', name);
+        EXECUTE format('ALTER FUNCTION %I() SET enable_seqscan = off', name);
+        EXECUTE format('ALTER FUNCTION %I() SET enable_hashjoin = off', name);
+        EXECUTE format('ALTER FUNCTION %I() SET enable_mergejoin = off', name);
+    END LOOP;
+END $$;
+
 -- Refusals hold in every session, also in one that plays a replica.
-ALTER TABLE wallets_transaction ENABLE ALWAYS TRIGGER transaction_post;
+ALTER TABLE wallets_transaction ENABLE ALWAYS TRIGGER transaction_number;
+ALTER TABLE wallets_transaction ENABLE ALWAYS TRIGGER transaction_move;
 ALTER TABLE wallets_transaction ENABLE ALWAYS TRIGGER transaction_immutable;
 ALTER TABLE wallets_transaction ENABLE ALWAYS TRIGGER transaction_kept;
 ALTER TABLE wallets_hold ENABLE ALWAYS TRIGGER hold_place;
 ALTER TABLE wallets_hold ENABLE ALWAYS TRIGGER hold_moves_by_rows;
 ALTER TABLE wallets_hold ENABLE ALWAYS TRIGGER hold_kept;
+ALTER TABLE wallets_hold ENABLE ALWAYS TRIGGER hold_not_truncated;
 ALTER TABLE wallets_release ENABLE ALWAYS TRIGGER release_post;
 ALTER TABLE wallets_release ENABLE ALWAYS TRIGGER release_immutable;
+ALTER TABLE wallets_release ENABLE ALWAYS TRIGGER release_not_truncated;
+ALTER TABLE wallets_wallet ENABLE ALWAYS TRIGGER wallet_open;
 ALTER TABLE wallets_wallet ENABLE ALWAYS TRIGGER wallet_moves_by_rows;
+ALTER TABLE wallets_wallet ENABLE ALWAYS TRIGGER wallet_limit;
 ALTER TABLE wallets_wallet ENABLE ALWAYS TRIGGER wallet_kept;
+ALTER TABLE wallets_wallet ENABLE ALWAYS TRIGGER wallet_not_truncated;
+ALTER TABLE wallets_account ENABLE ALWAYS TRIGGER account_immutable;
+ALTER TABLE wallets_account ENABLE ALWAYS TRIGGER account_kept;
+ALTER TABLE wallets_account ENABLE ALWAYS TRIGGER account_not_truncated;
 
 
 -- Reading ----------------------------------------------------------------------------

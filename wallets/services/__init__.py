@@ -1,12 +1,13 @@
 """The only writers of money. See each module; import from here."""
 
 from wallets.services.accounts import open_customer, open_wallet, set_wallet_limits
+from wallets.services.batches import post_many
 from wallets.services.buyer import Buyer
 from wallets.services.events import emit
 from wallets.services.exchange import Conversion, convert, convert_amount, quantize, rate
 from wallets.services.holds import capture, expire_due_holds, place_hold, release
 from wallets.services.movements import adjust, charge, chargeback, deposit, refund
-from wallets.services.posting import Posting, post, post_many
+from wallets.services.posting import Posting, post
 
 __all__ = [
     "Buyer",

@@ -7,6 +7,8 @@ from django.db import IntegrityError, transaction
 
 from wallets.errors import InsufficientFunds, InvalidAmount
 from wallets.models import Account, Customer, Wallet
+from wallets.services.amounts import is_money
+from wallets.services.refusals import constraint_of
 
 # What the first word of a house account's code says of its type.
 TYPES = {
@@ -18,24 +20,27 @@ TYPES = {
     "equity": Account.Type.LIABILITY,
 }
 
+HouseAccounts = dict[tuple[str, str], int]  # ids by code and currency
 
-def house_accounts(wanted: Set[tuple[str, str]]) -> dict[tuple[str, str], int]:
+
+def house_accounts(wanted: Set[tuple[str, str]]) -> HouseAccounts:
     """The ids of house accounts by (code, currency); made where they do not exist yet."""
-    codes = {code for code, _ in wanted}
-    found = _find(codes)
-    missing = [key for key in sorted(wanted) if key not in found]
+    found = find_house_accounts(wanted)
+    missing = sorted(wanted - found.keys())
     if missing:
         Account.objects.bulk_create(
             [Account(code=code, currency=currency, type=TYPES[code.split(":")[0]]) for code, currency in missing],
             ignore_conflicts=True,
         )
-        found = _find(codes)
+        found = find_house_accounts(wanted)
     return found
 
 
-def _find(codes: Set[str]) -> dict[tuple[str, str], int]:
+def find_house_accounts(wanted: Set[tuple[str, str]]) -> HouseAccounts:
+    """The ids of those house accounts that exist."""
+    codes = {code for code, _ in wanted}
     rows = Account.objects.filter(code__in=codes, is_wallet=False).values_list("code", "currency", "id")
-    return {(code, currency): id_ for code, currency, id_ in rows}
+    return {(code, currency): id_ for code, currency, id_ in rows if (code, currency) in wanted}
 
 
 def open_customer(*, name: str, currency: str = "USD", email: str = "", default_region: str = "US") -> Customer:
@@ -72,14 +77,16 @@ def set_wallet_limits(*, wallet: Wallet, credit_limit: Decimal, low_balance_thre
 
     Raises InvalidAmount, and InsufficientFunds when the credit is already used.
     """
-    if credit_limit < 0 or (low_balance_threshold is not None and low_balance_threshold < 0):
-        raise InvalidAmount("A limit cannot be below zero.")
+    if not is_money(credit_limit) or not is_money(low_balance_threshold or Decimal(0)):
+        raise InvalidAmount("A limit is zero or more, with at most 6 decimal places.")
     try:
         with transaction.atomic():
             Wallet.objects.filter(pk=wallet.pk).update(
                 credit_limit=credit_limit, low_balance_threshold=low_balance_threshold
             )
     except IntegrityError as refusal:
+        if constraint_of(refusal) != "wallet_available_not_negative":
+            raise
         raise InsufficientFunds("The customer already uses more credit than that.") from refusal
     wallet.refresh_from_db()
     return wallet

@@ -27,7 +27,21 @@ class Finding:
 CHECKS = (
     Check(
         "The entries of each currency add up to zero",
-        """SELECT format('%s: %s', currency, sum(amount)) FROM wallets_entry GROUP BY currency HAVING sum(amount) <> 0""",
+        """SELECT format('%s: %s', currency, sum(amount))
+             FROM wallets_entry GROUP BY currency HAVING sum(amount) <> 0""",
+    ),
+    Check(
+        "Both accounts of a transaction exist in its currency, and its wallet is one of them",
+        """SELECT format('transaction %s: %s %s to %s %s, in %s', t.id, coalesce(d.code, 'no account'), d.currency,
+                         coalesce(c.code, 'no account'), c.currency, t.currency)
+             FROM wallets_transaction t
+             LEFT JOIN wallets_account d ON d.id = t.debit_id
+             LEFT JOIN wallets_account c ON c.id = t.credit_id
+            WHERE d.currency IS DISTINCT FROM t.currency OR c.currency IS DISTINCT FROM t.currency
+               OR (d.is_wallet AND c.is_wallet)
+               OR t.wallet_id IS DISTINCT FROM CASE WHEN d.is_wallet THEN d.id WHEN c.is_wallet THEN c.id END
+               OR t.wallet_delta IS DISTINCT FROM
+                  CASE WHEN d.is_wallet THEN -t.amount WHEN c.is_wallet THEN t.amount END""",
     ),
     Check(
         "A wallet's balance is the sum of its entries",
@@ -83,10 +97,12 @@ CHECKS = (
                OR (h.status = 'active') <> (h.captured + h.released < h.amount)""",
     ),
     Check(
-        "No wallet is below its limit",
+        "No wallet is below its limit, and debt is exactly what is missing",
         """SELECT format('wallet %s: balance %s, held %s, credit limit %s, debt %s',
                          account_id, balance, held, credit_limit, debt)
-             FROM wallets_wallet WHERE balance - held + credit_limit + debt < 0 OR held < 0""",
+             FROM wallets_wallet
+            WHERE balance - held + credit_limit + debt < 0 OR held < 0
+               OR (debt > 0 AND balance - held + credit_limit + debt > 0)""",
     ),
     Check(
         "Refunds never exceed what they give back",
@@ -127,11 +143,16 @@ COUNTED = {
 
 
 def audit(*, progress: Callable[[str], None] = lambda _: None) -> Iterator[Finding]:
-    """Run every check on one snapshot, so that work going on meanwhile is no difference."""
+    """Run every check on one snapshot, so that work going on meanwhile is no difference.
+
+    Inside a transaction that is already open the checks run one after the other on what it sees.
+    """
+    alone = not connection.in_atomic_block
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            cursor.execute("SET LOCAL statement_timeout = 0")
+            if alone:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                cursor.execute("SET LOCAL statement_timeout = 0")
         for check in all_checks():
             progress(check.promise)
             yield Finding(check.promise, _differences(check))

@@ -3,20 +3,15 @@
 from datetime import datetime
 from decimal import Decimal
 
-from django.db import IntegrityError, transaction
+from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
 from wallets.errors import AmountExceedsHold, HoldClosed, ReferenceConflict
 from wallets.models import Hold, Release, Transaction, Wallet
+from wallets.services.amounts import check_amount
 from wallets.services.exchange import Conversion
-from wallets.services.posting import (
-    Posting,
-    check_amount,
-    constraint_of,
-    domain_error,
-    insufficient_funds,
-    post,
-)
+from wallets.services.posting import Posting, post, same_or_conflict, savepoint_if_inside
+from wallets.services.refusals import constraint_of, domain_error, insufficient_funds
 
 
 def place_hold(
@@ -31,27 +26,28 @@ def place_hold(
 ) -> Hold:
     """Set `amount` (wallet's currency) aside until it is captured or released.
 
-    The sweep releases what is still open after `expires_at`. Repeating it with the same reference
-    returns the first hold. Raises InsufficientFunds, InvalidAmount, ReferenceConflict.
+    The sweep releases what is still open after `expires_at`. Repeating it with the same reference (at
+    most 110 characters) returns the first hold. Raises InsufficientFunds, InvalidAmount, ReferenceConflict.
     """
     check_amount(amount)
     try:
-        with transaction.atomic():
+        with savepoint_if_inside():
             return Hold.objects.create(
                 wallet_id=wallet.pk, amount=amount, reference=reference, expires_at=expires_at,
                 description=description, actor=actor, credential=credential,
             )  # fmt: skip
-    except IntegrityError as refusal:
+    except (IntegrityError, DataError) as refusal:
         existing = Hold.objects.filter(reference=reference).first()
         if existing is None:
             if constraint_of(refusal) == "wallet_available_not_negative":
                 raise insufficient_funds(wallet.pk, amount) from refusal
-            raise
+            raise domain_error(refusal, None) from refusal
         if (existing.wallet_id, existing.amount) != (wallet.pk, amount):
             raise ReferenceConflict(reference=reference) from refusal
         return existing
 
 
+@transaction.atomic
 def capture(
     *,
     hold: Hold,
@@ -66,26 +62,27 @@ def capture(
     """Take `amount` (all that is left by default) of a hold, to the house account `account`.
 
     Repeating it with the same reference returns the first transaction. Raises HoldClosed,
-    AmountExceedsHold, ReferenceConflict.
+    AmountExceedsHold, InvalidAmount, ReferenceConflict.
     """
+    # Looked up only once locked: a concurrent repeat, capture or release waits here.
+    locked = _lock(hold)
     repeated = Transaction.objects.filter(reference=reference).first()
-    if repeated:
-        if repeated.hold_id != hold.pk or (amount is not None and amount != repeated.amount):
-            raise ReferenceConflict(reference=reference)
-        return repeated
-    hold.refresh_from_db()
-    amount = _amount_of(hold, amount)
-    captured = post(
-        Posting(
-            debit=hold.wallet_id, credit=account, amount=amount, currency=hold.wallet.currency, kind=kind,
-            reference=reference, description=description or hold.description, hold_id=hold.pk, actor=actor or hold.actor,
-            credential=hold.credential, **(conversion.columns() if conversion else {}),
-        )
+    if amount is None:
+        amount = repeated.amount if repeated else locked.remaining
+    posting = Posting(
+        debit=locked.wallet_id, credit=account, amount=amount, currency=locked.wallet.currency, kind=kind,
+        reference=reference, description=description or locked.description, hold_id=locked.pk,
+        actor=actor or locked.actor, credential=locked.credential, **(conversion.columns() if conversion else {}),
     )  # fmt: skip
+    if repeated:
+        return same_or_conflict(posting, repeated)
+    _check_left(locked, amount)
+    captured = post(posting)
     hold.refresh_from_db()
     return captured
 
 
+@transaction.atomic
 def release(
     *,
     hold: Hold,
@@ -94,54 +91,65 @@ def release(
     cause: str = Release.Cause.RELEASED,
     actor: str = "",
 ) -> Release:
-    """Give back `amount` (all that is left by default) of a hold.
+    """Give back `amount` of a hold, or all that is left of it.
 
-    Repeating it with the same reference (by default the hold's own plus `:release`) returns the first.
-    Raises HoldClosed, AmountExceedsHold, ReferenceConflict.
+    Repeating it with the same reference (of a whole release by default the hold's own plus `:release`;
+    a part needs one of its own) returns the first. Raises HoldClosed, AmountExceedsHold, InvalidAmount,
+    ReferenceConflict.
     """
+    if amount is not None and not reference:
+        raise TypeError("A release of a part needs a reference of its own.")
     reference = reference or f"{hold.reference}:release"
+    locked = _lock(hold)
     repeated = Release.objects.filter(reference=reference).first()
     if repeated:
-        if repeated.hold_id != hold.pk or (amount is not None and amount != repeated.amount):
+        if repeated.hold_id != hold.pk or amount not in {None, repeated.amount}:
             raise ReferenceConflict(reference=reference)
         return repeated
-    hold.refresh_from_db()
-    amount = _amount_of(hold, amount)
+    amount = locked.remaining if amount is None else amount
+    _check_left(locked, amount)
     try:
         with transaction.atomic():
             released = Release.objects.create(hold=hold, amount=amount, reference=reference, cause=cause, actor=actor)
     except IntegrityError as refusal:
-        repeated = Release.objects.filter(reference=reference, hold=hold, amount=amount).first()
-        if repeated is None:
-            raise domain_error(refusal, None) from refusal
-        released = repeated
+        # Used for another hold by a caller who did not wait for our lock.
+        if Release.objects.filter(reference=reference).exists():
+            raise ReferenceConflict(reference=reference) from refusal
+        raise
     hold.refresh_from_db()
     return released
 
 
+@transaction.atomic
 def expire_due_holds(*, limit: int = 500) -> int:
     """Give back what is left of holds whose deadline has passed; returns how many.
 
     Orders release their own holds in time; this catches what no order claims any more.
     Safe to run twice at once.
     """
-    with transaction.atomic():
-        due = list(
-            Hold.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
-            .filter(status=Hold.Status.ACTIVE, expires_at__lt=timezone.now())
-            .order_by("id")[:limit]
+    due = (
+        Hold.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
+        .filter(status=Hold.Status.ACTIVE, expires_at__lt=timezone.now())
+        .order_by("id")[:limit]
+    )
+    # Wallet by wallet in id order, as everywhere: a batch may be moving the same wallets.
+    releases = [
+        Release(
+            hold=hold, amount=hold.remaining, cause=Release.Cause.EXPIRED, reference=f"{hold.reference}:expired",
+            actor="task:holds",
         )
-        for hold in due:
-            release(hold=hold, cause=Release.Cause.EXPIRED, reference=f"{hold.reference}:expired", actor="task:holds")
-    return len(due)
+        for hold in sorted(due, key=lambda hold: (hold.wallet_id, hold.pk))
+    ]  # fmt: skip
+    return len(Release.objects.bulk_create(releases))
 
 
-def _amount_of(hold: Hold, amount: Decimal | None) -> Decimal:
+def _lock(hold: Hold) -> Hold:
+    return Hold.objects.select_for_update(no_key=True, of=("self",)).select_related("wallet").get(pk=hold.pk)
+
+
+def _check_left(hold: Hold, amount: Decimal) -> None:
     if hold.status != Hold.Status.ACTIVE:
         raise HoldClosed(hold=hold.reference, status=hold.status)
-    if amount is None:
-        return hold.remaining
     check_amount(amount)
     if amount > hold.remaining:
         raise AmountExceedsHold(remaining=hold.remaining)
-    return amount

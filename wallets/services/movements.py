@@ -78,22 +78,24 @@ def refund(
     """Give back `amount` of a charge (by default all that was not given back yet).
 
     Repeating it with the same reference returns the first. Raises RefundExceedsOriginal, NotRefundable
-    (a deposit, a refund, a movement between house accounts), ReferenceConflict.
+    (a deposit, a refund, a conversion, a movement between house accounts), InvalidAmount, ReferenceConflict.
     """
     if original.wallet_delta is None or original.wallet_delta > 0 or original.reverses_id:
         raise NotRefundable()
+    if original.kind == "conversion":
+        raise NotRefundable("A conversion is not refunded; convert back.")
     # Locked first, so that two refunds of "the rest" see each other.
     wallet = _lock(original.debit_id)
-    repeated = Transaction.objects.filter(reference=reference, reverses=original).first()
     if amount is None:
+        repeated = Transaction.objects.filter(reference=reference, reverses=original).first()
         amount = repeated.amount if repeated else refundable(original)
+        if amount == 0:
+            raise RefundExceedsOriginal(refundable=amount)
     posting = Posting(
         debit=original.credit.code, credit=original.debit_id, amount=amount, currency=original.currency, kind=kind,
         reference=reference, description=description, journal=original.journal, reverses_id=original.pk, actor=actor,
         credential=original.credential,
     )  # fmt: skip
-    if amount == 0:
-        raise RefundExceedsOriginal(refundable=Decimal(0))
     return _post_and_tell(posting, wallet, "wallet.refunded")
 
 
@@ -109,7 +111,7 @@ def adjust(*, wallet: Wallet, amount: Decimal, reference: str, reason: str, acto
     Repeating it with the same reference returns the first. Raises InsufficientFunds, InvalidAmount
     (also for a missing reason), ReferenceConflict.
     """
-    if not reason.strip() or amount == 0:
+    if not reason.strip() or not amount.is_finite() or amount == 0:
         raise InvalidAmount("An adjustment needs an amount and a reason.")
     sides: dict[str, Any] = {"debit": ADJUSTMENTS, "credit": wallet.pk}
     if amount < 0:
@@ -126,8 +128,11 @@ def chargeback(*, original: Transaction, amount: Decimal, reference: str, descri
     """Take back a deposit that the payer's bank reversed, even where the money is spent already.
 
     What is missing becomes the wallet's `debt`: nothing can be spent until deposits have paid it.
-    Repeating it with the same reference returns the first. Raises NotRefundable, RefundExceedsOriginal.
+    Repeating it with the same reference returns the first. Raises NotRefundable (for what is no
+    deposit), RefundExceedsOriginal, InvalidAmount, ReferenceConflict.
     """
+    if original.kind != "deposit":
+        raise NotRefundable("Only a deposit can be charged back.")
     return post(
         Posting(
             debit=original.credit_id, credit=original.debit.code, amount=amount, currency=original.currency,

@@ -1,0 +1,65 @@
+"""What waits for somebody: counted by partial indexes, never by walking a table."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+
+from activations.models import Activation, InboundMessage
+from wallets.admin.look import list_of
+from wallets.admin.pages import LAST_PAGE
+
+MANY = LAST_PAGE * 50
+
+
+@dataclass(frozen=True)
+class Queue:
+    title: str
+    count: int
+    url: str
+    tone: str
+
+
+def due() -> "QuerySet[Activation]":
+    """Open rentals: every one has a moment at which it is looked at again, and an index on it."""
+    return Activation.objects.filter(due_at__isnull=False)
+
+
+def open_late_cases() -> "QuerySet[InboundMessage]":
+    return InboundMessage.objects.filter(state=InboundMessage.State.LATE, resolved_at__isnull=True)
+
+
+def late_badge(request: HttpRequest) -> str:
+    """Beside the menu's line; only for whoever may open it, and nothing when there is nothing to do."""
+    if not request.user.has_perm("activations.view_inboundmessage"):
+        return ""
+    count = counted(open_late_cases())
+    return str(count) if count else ""
+
+
+def counted(rows: "QuerySet[Any]") -> int:
+    """How many, without counting for ever."""
+    return rows[:MANY].count()
+
+
+def by_status() -> list[tuple[str, str, int, str]]:
+    """Open rentals by state: code, words, how many, the list of them."""
+    counts = dict(due().order_by().values_list("status").annotate(number=Count("pk")))
+    return [
+        (status, label, counts[status], list_of("activations_activation", status=status))
+        for status, label in Activation.Status.choices
+        if counts.get(status)
+    ]
+
+
+def queues() -> list[Queue]:
+    unknown = counted(due().filter(status=Activation.Status.UNKNOWN))
+    stuck = counted(due().filter(needs_staff=True))
+    late = counted(open_late_cases())
+    orders, messages = "activations_activation", "activations_inboundmessage"
+    return [
+        Queue("Outcome unknown", unknown, list_of(orders, status="unknown"), "warning"),
+        Queue("Needs staff", stuck, list_of(orders, staff="yes"), "danger"),
+        Queue("Late SMS", late, list_of(messages, case="open"), "warning"),
+    ]
