@@ -38,6 +38,8 @@ class Product(models.Model):
         ordering = ("id",)
 
     def __str__(self) -> str:
+        if self.kind == self.Kind.WHATSAPP and hasattr(self, "notification"):
+            return str(self.notification)
         return str(self.offer) if hasattr(self, "offer") else f"{self.get_kind_display()} {self.pk}"
 
 
