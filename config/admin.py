@@ -11,22 +11,30 @@ from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 
 # The first word of a ledger reference, and the page of the order it names.
-ORDER_PAGES = {"activation": "activations_activation"}
+ORDER_PAGES = {"activation": "activations_activation", "message": "notifications_message"}
 # Functions (hold) → the open order it pays for in words, or "".
 OPEN_ORDERS = ["activations.admin.finding.open_order_of"]
 # Functions (term) → numbers of customers, for the search box of the customers' list.
-CUSTOMER_FINDERS = ["activations.admin.finding.customers_by_phone"]
+CUSTOMER_FINDERS = [
+    "activations.admin.finding.customers_by_phone",
+    "notifications.admin.finding.customers_by_recipient",
+]
 # What a customer's page leads to: title, page, the parameter that filters by customer.
 CUSTOMER_LISTS = (
     ("Transactions", "wallets_transaction", "customer"),
     ("Holds", "wallets_hold", "customer"),
     ("Activations", "activations_activation", "customer"),
+    ("Messages", "notifications_message", "customer"),
+    ("Templates", "notifications_templateversion", "customer"),
     ("API keys", "apikeys_apikey", "customer__id__exact"),
     ("Own prices", "catalog_price", "customer__id__exact"),
     ("Events", "wallets_event", "customer"),
 )
 
 LATE_CASES = "?case=open"
+TO_APPROVE = "?status__exact=submitted"
+TO_DECIDE = "?status__exact=requested"
+CONTRADICTING = "?effect__exact=contradicts"
 
 Permission = Callable[[HttpRequest], bool]
 
@@ -112,8 +120,29 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
             item("Sandbox numbers", "toys", "activations_sandboxnumber"),
         ),
         group(
+            "Notifications",
+            item("Messages", "chat", "notifications_message"),
+            item("Templates", "description", "notifications_templateversion", but=TO_APPROVE),
+            item(
+                "Templates to approve", "fact_check", "notifications_templateversion", TO_APPROVE,
+                badge="notifications.admin.finding.template_badge", badge_variant="warning",
+            ),
+            item("Senders", "contact_phone", "notifications_sender", but=TO_DECIDE),
+            item(
+                "Senders to approve", "how_to_reg", "notifications_sender", TO_DECIDE,
+                badge="notifications.admin.finding.sender_badge", badge_variant="warning",
+            ),
+            item("Delivery reports", "mark_chat_read", "notifications_deliveryreport", but=CONTRADICTING),
+            item(
+                "Contradicting reports", "report", "notifications_deliveryreport", CONTRADICTING,
+                badge="notifications.admin.finding.contradiction_badge", badge_variant="warning",
+            ),
+            item("Sandbox messages", "toys", "notifications_sandboxmessage"),
+        ),
+        group(
             "Catalogue",
             item("Offers", "sell", "catalog_offer"),
+            item("Notifications", "chat_paste_go", "catalog_notificationproduct"),
             item("Prices", "payments", "catalog_price"),
             item("Price lists", "price_change", "catalog_pricelist"),
             item("Markup rules", "percent", "catalog_markuprule"),

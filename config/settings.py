@@ -135,7 +135,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 
 # Apps add their own proofs to `audit_ledger` here: functions that yield differences.
-LEDGER_CHECKS: list[str] = ["activations.audit.checks"]
+LEDGER_CHECKS: list[str] = ["activations.audit.checks", "notifications.audit.checks"]
 
 # --- Work that happens later ----------------------------------------------------------
 
@@ -160,6 +160,11 @@ Q_CLUSTER: dict[str, Any] = {
 TICKS: dict[str, float] = {
     "activations.tasks.settle_due_activations": 1,
     "activations.tasks.deliver_sandbox_texts": 1,
+    "notifications.tasks.dispatch_messages": 1,
+    "notifications.tasks.settle_due_messages": 1,
+    "notifications.tasks.deliver_sandbox_reports": 0.5,
+    "notifications.tasks.ask_about_templates": 60,
+    "notifications.tasks.erase_old_texts": 300,
     "wallets.tasks.release_expired_holds": 30,
     "wallets.tasks.roll_up_accounts": 300,
     "wallets.tasks.erase_event_payloads": 300,
@@ -215,7 +220,18 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/developer",
     "POSTPROCESSING_HOOKS": ["config.api.schema.tidy"],
-    "TAGS": [{"name": name} for name in ("SMS catalog", "Activations", "Wallet", "Developer account")],
+    "TAGS": [
+        {"name": name}
+        for name in (
+            "WhatsApp notifications",
+            "Templates",
+            "Senders",
+            "SMS catalog",
+            "Activations",
+            "Wallet",
+            "Developer account",
+        )
+    ],
     "REDOC_DIST": "SIDECAR",
 }
 
@@ -232,6 +248,12 @@ REQUEST_DEADLINE_SECONDS = ENV.float("REQUEST_DEADLINE_SECONDS", default=30)
 TWILIO_ACCOUNT_SID = ENV.str("TWILIO_ACCOUNT_SID", default="")
 TWILIO_AUTH_TOKENS = ENV.list("TWILIO_AUTH_TOKENS", default=[])
 TWILIO_BASE_URL = ENV.str("TWILIO_BASE_URL", default="https://api.twilio.com").rstrip("/")
+# Templates and their approval live on a host of their own.
+TWILIO_CONTENT_BASE_URL = ENV.str("TWILIO_CONTENT_BASE_URL", default="https://content.twilio.com").rstrip("/")
+# How many messages a provider is handed a second, over all processes; 0: no limit.
+MESSAGES_PER_SECOND = ENV.int("MESSAGES_PER_SECOND", default=50)
+# A message without a final report for this long has expired.
+DELIVERY_REPORT_HOURS = ENV.float("DELIVERY_REPORT_HOURS", default=72)
 # Texts of received SMS and stored idempotent answers are erased after this long.
 SMS_TEXT_RETENTION_DAYS = ENV.int("SMS_TEXT_RETENTION_DAYS", default=30)
 QUARANTINE_DAYS = ENV.int("QUARANTINE_DAYS", default=7)

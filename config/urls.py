@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("apikeys.api.urls")),
     path("", include("wallets.api.urls")),
     path("", include("activations.api.urls")),
+    path("", include("notifications.api.urls")),
     path("", include("catalog.api.urls")),
 ]
 
