@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import requests
 from django.conf import settings
-from urllib3.exceptions import MaxRetryError, NewConnectionError
+from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 
 API_VERSION = "2010-04-01"
 MAX_ANSWER_BYTES = 1024 * 1024
@@ -97,6 +97,8 @@ class TwilioClient:
             if _never_connected(error):
                 raise TwilioRefused(HTTPStatus.SERVICE_UNAVAILABLE, 0, "no connection") from None
             raise TwilioUnknown(type(error).__name__) from None
+        except HTTPError as error:  # cut or silent within the body
+            raise TwilioUnknown(type(error).__name__) from None
 
 
 def _never_connected(error: requests.RequestException) -> bool:
@@ -108,9 +110,12 @@ def _never_connected(error: requests.RequestException) -> bool:
 
 
 def _read(answer: requests.Response, stop: float) -> bytes:
-    """The body, within the deadline and of a sane size: a server that drips holds nobody."""
+    """The body, within the deadline and of a sane size: a server that drips holds nobody.
+
+    What has arrived is read at once: `iter_content` would wait for a whole chunk.
+    """
     body = b""
-    for chunk in answer.iter_content(CHUNK_BYTES):
+    while chunk := answer.raw.read1(CHUNK_BYTES, decode_content=True):
         body += chunk
         if len(body) > MAX_ANSWER_BYTES or time.monotonic() > stop:
             raise TwilioUnknown("the answer does not end")

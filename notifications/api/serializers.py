@@ -38,7 +38,7 @@ class Variables(serializers.Field[dict[str, str], Any, Any, Any]):
     """Texts by placeholder: {"1": "123456"}. A form sends the same as JSON text, or as `variables[1]`."""
 
     default_error_messages: ClassVar[dict[str, Any]] = {
-        "not_an_object": 'Give an object such as {"1": "123456"}.',
+        "not_an_object": 'Give an object such as {{"1": "123456"}}.',
         "not_an_index": "The keys are the placeholders' numbers, from 1 to 99.",
         "not_text": "The values are texts.",
     }
@@ -229,6 +229,6 @@ class SenderShown(serializers.ModelSerializer[Sender]):
 class StatusInput(serializers.Serializer[Any]):
     """What Twilio posts of a message, as far as it matters here. Source: its status callbacks."""
 
-    MessageSid = serializers.RegexField(r"\A[A-Za-z0-9_-]{1,64}\Z")
-    MessageStatus = serializers.RegexField(r"\A[a-z_-]{1,32}\Z")
-    ErrorCode = serializers.RegexField(r"\A[A-Za-z0-9_-]{0,32}\Z", required=False, allow_blank=True, default="")
+    MessageSid = serializers.RegexField(r"\A[A-Za-z0-9_-]{1,64}\Z", trim_whitespace=False)
+    MessageStatus = serializers.RegexField(r"\A[a-z_-]{1,32}\Z", trim_whitespace=False)
+    ErrorCode = serializers.RegexField(r"\A[A-Za-z0-9_-]{0,32}\Z", trim_whitespace=False, required=False, allow_blank=True, default="")
