@@ -3,16 +3,6 @@
 from config.errors import DomainError
 
 
-class InvalidService(DomainError):
-    code = "invalid_service"
-    message = "Invalid service."
-
-
-class InvalidCountry(DomainError):
-    code = "invalid_country"
-    message = "Invalid country, or the service is not sold there."
-
-
 class NoNumbersAvailable(DomainError):
     code = "no_numbers_available"
     message = "No numbers available. Nothing was charged."

@@ -14,7 +14,7 @@ class InvalidCountry(DomainError):
     """There is no such country, or nothing is sold there at all."""
 
     code = "invalid_country"
-    message = "Invalid country."
+    message = "Invalid country, or the service is not sold there."
 
 
 class NotOffered(DomainError):

@@ -1,6 +1,7 @@
 """The web server's settings: `gunicorn -c config/gunicorn.py config.wsgi`."""
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -40,11 +41,18 @@ accesslog = None
 loglevel = "warning"
 
 
+QUOTED = re.compile(r"(['\"]).*\1", re.DOTALL)
+
+
 class QuietLogger(Logger):
-    """gunicorn writes the address of a request that failed, query string and all; this one cuts it off."""
+    """gunicorn writes what was sent: the address of a request that failed, query string and all, and the line or
+    header of one that it could not read. This one leaves it out."""
 
     def exception(self, message: str, *arguments: Any, **options: Any) -> None:
         super().exception(message, *[_without_query(argument) for argument in arguments], **options)
+
+    def warning(self, message: str, *arguments: Any, **options: Any) -> None:
+        super().warning(QUOTED.sub("…", message), *arguments, **options)
 
 
 def _without_query(value: Any) -> Any:

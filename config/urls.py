@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.core.paginator import InvalidPage
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
@@ -14,7 +15,17 @@ from config.status import status
 
 CONTRACTS: Iterable[Contract] = (NATIVE,)
 
+
+def search(request: HttpRequest) -> HttpResponse:
+    """The admin's search. unfold's own raises for a page that is not there."""
+    try:
+        return admin.site.search(request)  # type: ignore[attr-defined]
+    except (ValueError, InvalidPage):
+        raise Http404 from None
+
+
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("admin/search/", admin.site.admin_view(search)),
     path("admin/", admin.site.urls),
     route("status", status, "status"),
     route("api/schema", SpectacularAPIView.as_view(), "schema"),

@@ -27,6 +27,8 @@ POLL_SECONDS = 0.25
 RETRY_SECONDS = 1.0
 STOP_SECONDS = 10.0
 FRESH_SECONDS = 5.0
+# A queue that has not run anything yet may still be starting, on a busy machine for longer than it may be silent.
+START_SECONDS = 60.0
 ROOT = Path(__file__).resolve().parent.parent
 
 log = structlog.get_logger(__name__)
@@ -47,6 +49,7 @@ class Queue:
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
+        self.has_beaten = False
         os.close(beat)  # now the pipe ends with the last process of the group
         log.info("queue started", pid=self.process.pid)
 
@@ -61,6 +64,7 @@ class Queue:
         alive = bool(os.read(self.heartbeats, 65536))
         if not alive:
             time.sleep(seconds)  # the pipe has ended: every process is gone or going
+        self.has_beaten = self.has_beaten or alive
         return alive
 
     def stop(self) -> None:
@@ -155,9 +159,12 @@ class Watchdog:
             return queue
         if queue.has_ended():
             return self._replace(queue, "queue ended by itself")
-        if time.monotonic() - self.silent_since > self.stale_seconds:
+        if time.monotonic() - self.silent_since > self._patience_with(queue):
             return self._replace(queue, "queue is silent")
         return queue
+
+    def _patience_with(self, queue: Queue) -> float:
+        return self.stale_seconds if queue.has_beaten else max(self.stale_seconds, START_SECONDS)
 
     def _replace(self, queue: Queue, reason: str) -> Queue:
         log.error("replacing the queue", reason=reason, pid=queue.process.pid)

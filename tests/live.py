@@ -19,6 +19,7 @@ from typing import Any
 
 import psutil
 import psycopg
+from psycopg.abc import Query
 
 from config import database, env, processes
 from tests.wire import Client
@@ -146,12 +147,12 @@ class Saldo:
         script = NEW_CUSTOMERS.format(wanted=json.dumps(dollars))
         return json.loads(self.manage("shell", "--no-imports", "-c", script).stdout.splitlines()[-1])
 
-    def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    def query(self, sql: Query, *values: Any) -> list[tuple[Any, ...]]:
         """Rows from the product's database, as its own role; no product code in between."""
         with psycopg.connect(**self._database(), autocommit=True) as connection:
             return connection.execute(sql, values or None).fetchall()
 
-    def value(self, sql: str, *values: Any) -> Any:
+    def value(self, sql: Query, *values: Any) -> Any:
         return self.query(sql, *values)[0][0]
 
     def _database(self) -> dict[str, str]:

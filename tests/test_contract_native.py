@@ -192,7 +192,7 @@ def test_an_empty_wallet_is_told_what_is_missing(saldo: Saldo) -> None:
 
 
 @pytest.mark.parametrize(("service", "status", "slug"), [
-    ("sandbox-no-stock", 422, "no_numbers_available"), ("sandbox-refused", 502, "provider_error"),
+    ("sandbox-no-stock", 422, "no_numbers_available"), ("sandbox-refused", 422, "provider_error"),
 ])  # fmt: skip
 def test_what_the_provider_refuses_holds_nothing(saldo: Saldo, service: str, status: int, slug: str) -> None:
     stranger = saldo.client(saldo.world["stranger"]["api_key"])

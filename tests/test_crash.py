@@ -133,10 +133,10 @@ def test_nothing_acknowledged_is_lost_and_nothing_charged_twice_when_web_and_wor
             fragile.kill_web()
             fragile.start_web()
         else:
-            kill([random.choice(fragile.web_workers())])
+            kill([random.choice(wait_for(fragile.web_workers, "the web server runs"))])
         kills += 1
         if kills in {5, 15}:
-            kill([random.choice(fragile.queue_processes())])
+            kill([random.choice(wait_for(fragile.queue_processes, "the queue runs"))])
         if kills == 10:
             fragile.kill_worker()
             fragile.start_worker()

@@ -7,6 +7,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
 from activations.models import Activation, InboundMessage
+from config.admin import may
 from wallets.admin.look import list_of
 from wallets.admin.pages import LAST_PAGE
 
@@ -32,7 +33,7 @@ def open_late_cases() -> "QuerySet[InboundMessage]":
 
 def late_badge(request: HttpRequest) -> str:
     """Beside the menu's line; only for whoever may open it, and nothing when there is nothing to do."""
-    if not request.user.has_perm("activations.view_inboundmessage"):
+    if not may("activations_inboundmessage")(request):
         return ""
     count = counted(open_late_cases())
     return str(count) if count else ""

@@ -7,9 +7,9 @@ from typing import Any
 from django.utils import timezone
 from rest_framework import serializers
 
-from activations.errors import InvalidCountry, InvalidService
 from activations.models import Activation, InboundMessage
 from activations.services.buying import Wish
+from catalog.errors import InvalidCountry, InvalidService
 from config.api import Moment, Text
 from config.numbers import plain
 

@@ -8,12 +8,14 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from activations.errors import InvalidCountry, InvalidService, NoNumbersAvailable, ProviderRefused, RequestInProgress
+from activations.errors import NoNumbersAvailable, ProviderRefused, RequestInProgress
 from activations.models import Activation
 from activations.providers import SANDBOX, OutcomeUnknown, ProviderError, provider_for
 from activations.services import numbers, settlement
 from activations.services.resolving import resolve
+from catalog.errors import InvalidCountry
 from catalog.models import Country, Offer, Service
+from catalog.services.lookup import find_country, find_service
 from catalog.services.pricing import quote
 from catalog.services.resolution import Quote
 from config.errors import DomainError
@@ -82,14 +84,7 @@ def _given(activation: Activation) -> Activation:
 
 def _candidates(buyer: Buyer, wish: Wish) -> list[Quote[Offer]]:
     """The cheapest offers: more than one only where they cost the same, so the price shown is the price taken."""
-    service = Service.objects.filter(slug=wish.service, is_active=True).first()
-    if service is None:
-        raise InvalidService
-    country = Country.objects.filter(
-        code=wish.country.upper() if wish.country.isascii() else "", is_enabled=True
-    ).first()
-    if country is None:
-        raise InvalidCountry
+    service, country = find_service(wish.service), find_country(wish.country)
     quotes = quote(customer_id=buyer.customer_id, service=service, country=country, currency=buyer.currency)
     if not quotes:
         raise _why_none(service, country)

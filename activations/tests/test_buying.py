@@ -8,8 +8,6 @@ import pytest
 from django.utils import timezone
 
 from activations.errors import (
-    InvalidCountry,
-    InvalidService,
     NoNumbersAvailable,
     ProviderRefused,
     RequestInProgress,
@@ -31,6 +29,7 @@ from activations.tests.factories import (
     purse,
     wish,
 )
+from catalog.errors import InvalidCountry, InvalidService
 from catalog.models import Country, Service
 from catalog.services.pricing import quote
 from catalog.tests.factories import make_country, make_offer, make_price, make_rate

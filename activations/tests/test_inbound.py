@@ -1,5 +1,6 @@
 """An SMS arrives: taken once, given to whom it belongs, kept whatever it holds, erased in time."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -8,6 +9,7 @@ from django.utils import timezone
 
 from activations.models import Activation, InboundMessage
 from activations.providers import OutcomeUnknown
+from activations.providers.sandbox import SandboxProvider
 from activations.services import buy, cancel, erase_texts, look_at_due, receive_text, resolve, resolve_late
 from activations.services.phones import e164
 from activations.tasks import erase_old_texts
@@ -138,6 +140,21 @@ def test_a_real_sms_never_goes_to_a_pretend_number_that_looks_the_same(provider,
     Activation.objects.filter(pk=pretend.pk).update(phone=order.phone)
     assert sms(order.phone).activation_id == order.pk
     assert sms(order.phone, provider="sandbox", message_id="2").activation_id == pretend.pk
+
+
+def test_a_carriers_sms_is_not_for_a_pretend_number_alone(provider, buyer, order):
+    pretend = buy(buyer=buyer_of(order.customer, mode="test"), wish=wish())
+    assert sms(pretend.phone, provider="carrier").state == State.UNMATCHED
+
+
+def test_a_pretend_number_takes_up_no_real_sms_that_came_early(provider, buyer, offer, monkeypatch):
+    monkeypatch.setattr("activations.providers.sandbox._phone", lambda country: "+12025559999")
+    remember = SandboxProvider._remember
+    monkeypatch.setattr(
+        SandboxProvider, "_remember", lambda *args: sms("+12025559999", provider="carrier") and remember(*args)
+    )
+    pretend = buy(buyer=replace(buyer, mode="test"), wish=wish())
+    assert (pretend.status, InboundMessage.objects.get().state) == (Status.WAITING, State.UNMATCHED)
 
 
 def test_by_hand_the_sandbox_can_send_to_any_number(order):

@@ -1,5 +1,6 @@
 """The operator's own numbers: real stock, one lease at a time, rest before the next."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -227,6 +228,26 @@ def test_an_order_that_meets_a_number_just_taken_takes_the_next(monkeypatch):
 
     monkeypatch.setattr(pool, "free_numbers", look_and_be_overtaken)
     assert order().phone == "+12025550001"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_order_does_not_wait_for_a_number_that_another_is_taking():
+    taken, _ = numbers(2)
+    held, done = threading.Event(), threading.Event()
+
+    def take_slowly():
+        with transaction.atomic():
+            PoolNumber.objects.select_for_update(no_key=True).get(pk=taken.pk)
+            held.set()
+            return done.wait(20)
+
+    def take():
+        held.wait(20)
+        phone = order().phone
+        done.set()
+        return phone
+
+    assert together(take_slowly, take) == [True, "+12025550001"]
 
 
 @pytest.mark.django_db(transaction=True)

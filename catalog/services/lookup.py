@@ -8,13 +8,14 @@ def find_service(slug: str) -> Service:
     """The active service called `slug`. Raises InvalidService."""
     service = Service.objects.filter(slug=slug, is_active=True).first()
     if service is None:
-        raise InvalidService(service=slug)
+        raise InvalidService
     return service
 
 
 def find_country(code: str) -> Country:
-    """The enabled country with this ISO 3166 alpha-2 `code`. Raises InvalidCountry."""
-    country = Country.objects.filter(code=code, is_enabled=True).first()
+    """The enabled country with this ISO 3166 alpha-2 `code`, in any case. Raises InvalidCountry."""
+    # ASCII alone: the capital of ß is SS, which is South Sudan.
+    country = Country.objects.filter(code=code.upper() if code.isascii() else "", is_enabled=True).first()
     if country is None:
-        raise InvalidCountry(country=code)
+        raise InvalidCountry
     return country

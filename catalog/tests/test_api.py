@@ -233,7 +233,7 @@ def test_a_bad_value_is_refused_by_name(caller, printed, path, field):
     [
         ("quote?service=nothing&country=US", 400, "invalid_service"),
         ("quote?service=telegram&country=ZZ", 400, "invalid_country"),
-        ("quote?service=telegram&country=us", 400, "invalid_country"),
+        ("quote?service=telegram&country=ß", 400, "invalid_country"),
         ("quote?service=whatsapp&country=GB", 422, "not_offered"),
     ],
 )

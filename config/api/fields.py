@@ -1,14 +1,14 @@
 """Fields and pages that every contract shares."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.http import QueryDict
 from django_filters import FilterSet
 from rest_framework import exceptions, serializers
-from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -78,6 +78,9 @@ class MoneyField(serializers.Field[Decimal, Any, Decimal, Any]):
         return plain(value)
 
 
+NOT_A_CURSOR = exceptions.ValidationError({"cursor": ["This is not a cursor of this list."]})
+
+
 class NewestFirst(CursorPagination):
     """Cursor pages by `-id`: stable while rows are added, equally fast however deep."""
 
@@ -97,18 +100,18 @@ class NewestFirst(CursorPagination):
 
     def decode_cursor(self, request: Request) -> Any:
         try:
-            cursor = super().decode_cursor(request)
+            cursor: Any = super().decode_cursor(request)
         except exceptions.NotFound:
-            cursor = Cursor(0, False, "?")
+            raise NOT_A_CURSOR from None
         if cursor is not None and cursor.position is not None and not WHOLE.match(cursor.position):
-            raise exceptions.ValidationError({"cursor": ["This is not a cursor of this list."]})
+            raise NOT_A_CURSOR
         return cursor
 
     @classmethod
     def respond(cls, request: Request, rows: Any, shown: type[serializers.BaseSerializer[Any]]) -> Response:
         """One page of `rows` as `shown`: `{"data": […], "meta": …}`."""
         pages = cls()
-        page = pages.paginate_queryset(rows, request)
+        page: Any = pages.paginate_queryset(rows, request)
         return Response({"data": shown(page, many=True).data, "meta": pages.meta()})
 
     def meta(self) -> dict[str, Any]:
@@ -129,4 +132,14 @@ def filtered(filter_set: type[FilterSet], request: Request, queryset: Any) -> An
     asked = filter_set(request.query_params, queryset=queryset, request=request)
     if not asked.is_valid():
         raise exceptions.ValidationError({name: list(errors) for name, errors in asked.errors.items()})
+    values = asked.form.cleaned_data
+    values |= {name: _in_utc(name, value) for name, value in values.items() if isinstance(value, datetime)}
     return asked.qs
+
+
+def _in_utc(name: str, moment: datetime) -> datetime:
+    """PostgreSQL takes offsets up to 15:59 only, Python up to 23:59."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise exceptions.ValidationError({name: ["This moment is out of range."]}) from None

@@ -25,7 +25,7 @@ def database_url() -> str:
     return f"postgres://{values['USER']}{password}@{host}{port}/{values['NAME']}"
 
 
-def wait_for(found: Callable[[], Any], seconds: float = 30, every: float = 0.02) -> Any:
+def wait_for(found: Callable[[], Any], seconds: float = 60, every: float = 0.02) -> Any:
     """The first truthy answer of `found`, within a deadline."""
     deadline = time.monotonic() + seconds
     while not (answer := found()):
@@ -83,7 +83,7 @@ class Running:
     def output(self) -> str:
         return "".join(self.lines)
 
-    def printed(self, text: str, seconds: float = 30) -> str:
+    def printed(self, text: str, seconds: float = 60) -> str:
         """The first line that holds `text`, waited for."""
         return wait_for(lambda: next((line for line in list(self.lines) if text in line), None), seconds)
 

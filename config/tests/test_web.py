@@ -80,6 +80,23 @@ def test_a_failed_request_is_logged_without_its_query():
     assert with_query == [("GET", "/sms")]
 
 
+def test_a_request_that_cannot_be_read_is_logged_without_its_content():
+    from gunicorn.config import Config
+
+    logger = QuietLogger(Config())
+    written: list[str] = []
+    logger.error_log.warning = lambda message, *_, **__: written.append(message)
+    for error in (
+        "Invalid HTTP request line: 'GET /?api_key=CANARY\xff'",
+        "Invalid HTTP Header: \"X-API-Key'CANARY'\"",
+    ):
+        logger.warning(f"Invalid request from ip=10.0.0.1: {error}")
+    assert written == [
+        "Invalid request from ip=10.0.0.1: Invalid HTTP request line: …",
+        "Invalid request from ip=10.0.0.1: Invalid HTTP Header: …",
+    ]
+
+
 def test_production_settings_that_are_unsafe_do_not_serve():
     with Running(
         "-m", "gunicorn", "-c", "config/gunicorn.py", "config.wsgi",

@@ -1,4 +1,4 @@
-"""`manage.py worker` as real processes, on a stale time of two seconds."""
+"""`manage.py worker` as real processes, on a stale time of four seconds."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ def start_worker(notes: Path) -> Running:
         DJANGO_SETTINGS_MODULE="config.tests.worker_settings",
         DATABASE_URL=database_url(),
         SALDO_TEST_NOTES=str(notes),
-        QUEUE_STALE_SECONDS="2",
+        QUEUE_STALE_SECONDS="4",
     )
 
 

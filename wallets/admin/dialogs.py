@@ -52,12 +52,12 @@ class Dialog(BaseDialogForm):
     """A form in a dialog about one row. `about` says what the person must know before deciding."""
 
     form_before_template = "saldo/dialog_facts.html"
-    model: type[Model] = Model
+    model: type[Model] | None = None
 
     @cached_property
     def row(self) -> Any:
-        """The row the dialog is about; None where there is none, and in a dialog about no row."""
-        if self.object_id is None:
+        """The row the dialog is about; None where there is none, and in a dialog that shows nothing of it."""
+        if self.model is None or self.object_id is None:
             return None
         try:
             return self.model._default_manager.get(pk=self.object_id)

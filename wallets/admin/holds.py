@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
@@ -170,7 +171,11 @@ class HoldAdmin(ReadOnlyPage):
     def release_it(self, request: HttpRequest, form: ReleaseHoldDialog, hold: Hold) -> str:
         if open_order_of(hold):
             raise HoldOfAnOpenOrder(hold=hold.reference)
-        released = release(hold=hold, actor=staff(request))
-        amount = in_words(released.amount, hold.wallet.currency)
-        self.log_change(request, hold, f"Released {amount}: {form.cleaned_data['reason']}")
+        with transaction.atomic():
+            # Locked first: a second submit waits here, and finds it closed.
+            locked = Hold.objects.select_for_update(no_key=True, of=("self",)).get(pk=hold.pk)
+            released = release(hold=hold, actor=staff(request))
+            amount = in_words(released.amount, hold.wallet.currency)
+            if locked.status == Hold.Status.ACTIVE:
+                self.log_change(request, hold, f"Released {amount}: {form.cleaned_data['reason']}")
         return f"{amount} released."

@@ -67,7 +67,7 @@ class StaffPage(ModelAdmin):
     list_fullwidth = True
 
     def search(self, term: str) -> Q:
-        """The rows a search means. Only where `search_fields` names something, so that the box is shown."""
+        """The rows a search means. Asked only where `search_fields` names something, which shows the box."""
         raise NotImplementedError
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -84,7 +84,8 @@ class StaffPage(ModelAdmin):
         self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
     ) -> "tuple[QuerySet[Any], bool]":
         term = search_term.strip()
-        return (queryset.filter(self.search(term)) if term else queryset), False
+        searched = bool(term and self.search_fields)
+        return (queryset.filter(self.search(term)) if searched else queryset), False
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Model | None:
         return None if "\0" in object_id else super().get_object(request, object_id, from_field)

@@ -18,7 +18,7 @@ from wallets.services.posting import COLUMNS, Posting, already_posted
 from wallets.services.refusals import constraint_of, detail_of, domain_error, insufficient_funds
 
 # In one statement, so that a large batch does not meet the connection's statement_timeout.
-ROWS_PER_COPY = 50_000
+ROWS_PER_COPY = 20_000
 NUMBERS = "posted_at, xact, wallet_id, wallet_seq, wallet_delta, balance_after"
 
 

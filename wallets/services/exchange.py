@@ -90,7 +90,12 @@ def convert(
     current = rate(source.currency, target.currency)
     received = _times(amount, current)
     check_amount(received)
-    facts: dict[str, Any] = {"kind": "conversion", "journal": reference, "rate": current.quantize(RATE_PLACES), "actor": actor}
+    facts: dict[str, Any] = {
+        "kind": "conversion",
+        "journal": reference,
+        "rate": current.quantize(RATE_PLACES),
+        "actor": actor,
+    }
     out = Posting(
         debit=source.pk, credit=CLEARING, amount=amount, currency=source.currency, reference=_references(reference)[0],
         description=f"Converted to {target.currency}", original_amount=received, original_currency=target.currency,

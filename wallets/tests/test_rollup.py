@@ -1,0 +1,93 @@
+"""The totals of house accounts: every entry counted once, however late it commits."""
+
+from decimal import Decimal
+
+import pytest
+from django.db import connection, transaction
+from django.db.models import Max, Sum
+
+from wallets.models import Account, AccountTotal, Transaction
+from wallets.services.accounts import house_accounts
+from wallets.tasks import roll_up_accounts
+from wallets.tests.factories import make_wallet, spend
+from wallets.tests.racing import Caller, while_open, with_function_changed
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def total(code="revenue:sms"):
+    return AccountTotal.objects.get(account__code=code).amount
+
+
+def balance(code="revenue:sms"):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT wallets_account_balance(%s)", [Account.objects.get(code=code).pk])
+        return cursor.fetchone()[0]
+
+
+class RollUpByHighestId:
+    """How it must not be done."""
+
+    def __init__(self):
+        self.seen = 0
+        self.total = Decimal(0)
+
+    def __call__(self):
+        fresh = Transaction.objects.filter(kind="sms_purchase", id__gt=self.seen)
+        self.total -= fresh.aggregate(total=Sum("amount"))["total"] or 0
+        self.seen = fresh.aggregate(last=Max("id"))["last"] or self.seen
+
+
+def test_totals_grow_by_what_is_new():
+    wallet = make_wallet("10")
+    spend(wallet, "1")
+    assert roll_up_accounts() == 4
+    spend(wallet, "2")
+    assert roll_up_accounts() == 2
+    assert roll_up_accounts() == 0
+    assert (total(), total("cash:bank")) == (-3, 10)
+
+
+def test_a_row_that_commits_after_a_later_one_is_not_lost():
+    wallet, other = make_wallet("10"), make_wallet("10")
+    house_accounts({("revenue:sms", "USD")})
+    by_id = RollUpByHighestId()
+
+    def charge_and_roll_up():
+        spend(other, "2")
+        roll_up_accounts()
+        by_id()
+
+    with transaction.atomic():
+        early = spend(wallet, "1")  # the lower id …
+        assert not isinstance(Caller(charge_and_roll_up).ended(), Exception)
+    assert Transaction.objects.filter(id__gt=early.pk).exists()  # … commits last
+    roll_up_accounts()
+    by_id()
+    assert total() == -3
+    assert by_id.total == -2  # the control lost one
+
+
+def test_two_roll_ups_at_once_add_once():
+    spend(make_wallet("10"), "1")
+    roll_up_accounts()
+    spend(make_wallet("10"), "1")
+    while_open(roll_up_accounts, roll_up_accounts)
+    assert total() == -2
+
+    with (
+        with_function_changed("wallets_roll_up", "INSERT INTO wallets_rollup", "-- INSERT INTO wallets_rollup"),
+        with_function_changed("wallets_roll_up", "FROM wallets_rollup FOR UPDATE", "FROM wallets_rollup"),
+    ):
+        spend(make_wallet("10"), "1")
+        while_open(roll_up_accounts, roll_up_accounts)
+        assert total() == -4
+
+
+def test_an_account_balance_is_the_roll_up_and_what_came_since():
+    wallet = make_wallet("10")
+    spend(wallet, "1")
+    assert balance() == -1
+    roll_up_accounts()
+    spend(wallet, "2")
+    assert (total(), balance(), balance("cash:bank")) == (-1, -3, 10)
