@@ -15,10 +15,10 @@ class FieldFilter(DropdownFilter):
     """The rows whose field is exactly the choice."""
 
     field = ""
-    choices: Iterable[tuple[str, str]] = ()
+    words: Iterable[tuple[str, str]] = ()
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        return list(self.choices)
+        return list(self.words)
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         return queryset.filter(**{self.field: self.value()}) if self.value() else queryset
@@ -28,28 +28,28 @@ class StateFilter(FieldFilter):
     title = "state"
     parameter_name = "state"
     field = "state"
-    choices = Message.State.choices
+    words = Message.State.choices
 
 
 class DispatchFilter(FieldFilter):
     title = "handing over"
     parameter_name = "dispatch"
     field = "dispatch"
-    choices = Message.Dispatch.choices
+    words = Message.Dispatch.choices
 
 
 class BillingFilter(FieldFilter):
     title = "billing"
     parameter_name = "billing"
     field = "billing"
-    choices = Message.Billing.choices
+    words = Message.Billing.choices
 
 
 class ModeFilter(FieldFilter):
     title = "mode"
     parameter_name = "mode"
     field = "mode"
-    choices = (("live", "Live"), ("test", "Test"), ("dryrun", "Dry run"))
+    words = (("live", "Live"), ("test", "Test"), ("dryrun", "Dry run"))
 
 
 class ProviderFilter(FieldFilter):

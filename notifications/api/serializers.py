@@ -231,4 +231,6 @@ class StatusInput(serializers.Serializer[Any]):
 
     MessageSid = serializers.RegexField(r"\A[A-Za-z0-9_-]{1,64}\Z", trim_whitespace=False)
     MessageStatus = serializers.RegexField(r"\A[a-z_-]{1,32}\Z", trim_whitespace=False)
-    ErrorCode = serializers.RegexField(r"\A[A-Za-z0-9_-]{0,32}\Z", trim_whitespace=False, required=False, allow_blank=True, default="")
+    ErrorCode = serializers.RegexField(
+        r"\A[A-Za-z0-9_-]{0,32}\Z", trim_whitespace=False, required=False, allow_blank=True, default=""
+    )
