@@ -18,6 +18,15 @@ MAGIC_SERVICES = (
     ("sandbox-unknown", "The provider hangs, then turns out to have given the number: 202 at first."),
     ("sandbox-multi", "Three SMS, a second apart."),
 )
+MAGIC_RECIPIENTS = (
+    ("0001", "Taken, then failed: the money is given back."),
+    ("0002", "Sent, then undelivered: the money is given back."),
+    ("0003", "Sent, no report ever: it expires after 72 hours."),
+    ("0004", "Delivered after 30 seconds."),
+    ("0005", "Reports duplicated and out of order, in the end delivered."),
+    ("0006", "The provider hangs, then turns out to have taken it: 202 at first."),
+    ("0007", "The recipient has opted out: failed at once, the money is given back."),
+)
 
 
 class Slug(NamedTuple):
@@ -39,6 +48,7 @@ def docs(request: HttpRequest) -> HttpResponse:
             "sandbox": settings.SANDBOX,
             "delay": settings.SANDBOX_DELAY_SECONDS,
             "magic_services": MAGIC_SERVICES,
+            "magic_recipients": MAGIC_RECIPIENTS,
         },
     )
 
