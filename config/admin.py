@@ -16,11 +16,15 @@ ORDER_PAGES = {
     "activation": "activations_activation",
     "smm": "activations_smmorder",
     "subscription": "activations_subscription",
+    "message": "notifications_message",
 }
 # Functions (hold) → the open order it pays for in words, or "".
 OPEN_ORDERS = ["activations.admin.finding.open_order_of"]
 # Functions (term) → numbers of customers, for the search box of the customers' list.
-CUSTOMER_FINDERS = ["activations.admin.finding.customers_by_phone"]
+CUSTOMER_FINDERS = [
+    "activations.admin.finding.customers_by_phone",
+    "notifications.admin.finding.customers_by_recipient",
+]
 # What a customer's page leads to: title, page, the parameter that filters by customer.
 CUSTOMER_LISTS = (
     ("Transactions", "wallets_transaction", "customer"),
@@ -28,12 +32,17 @@ CUSTOMER_LISTS = (
     ("Activations", "activations_activation", "customer"),
     ("SMM orders", "activations_smmorder", "customer"),
     ("Monthly numbers", "activations_subscription", "customer"),
+    ("Messages", "notifications_message", "customer"),
+    ("Templates", "notifications_templateversion", "customer"),
     ("API keys", "apikeys_apikey", "customer__id__exact"),
     ("Own prices", "catalog_price", "customer__id__exact"),
     ("Events", "wallets_event", "customer"),
 )
 
 LATE_CASES = "?case=open"
+TO_APPROVE = "?status__exact=submitted"
+TO_DECIDE = "?status__exact=requested"
+CONTRADICTING = "?effect__exact=contradicts"
 
 Permission = Callable[[HttpRequest], bool]
 
@@ -125,9 +134,30 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
             item("Services", "thumb_up", "catalog_smmservice"),
         ),
         group(
+            "Notifications",
+            item("Messages", "chat", "notifications_message"),
+            item("Templates", "description", "notifications_templateversion", but=TO_APPROVE),
+            item(
+                "Templates to approve", "fact_check", "notifications_templateversion", TO_APPROVE,
+                badge=import_string("notifications.admin.finding.template_badge")(request), badge_variant="warning",
+            ),
+            item("Senders", "contact_phone", "notifications_sender", but=TO_DECIDE),
+            item(
+                "Senders to approve", "how_to_reg", "notifications_sender", TO_DECIDE,
+                badge=import_string("notifications.admin.finding.sender_badge")(request), badge_variant="warning",
+            ),
+            item("Delivery reports", "mark_chat_read", "notifications_deliveryreport", but=CONTRADICTING),
+            item(
+                "Contradicting reports", "report", "notifications_deliveryreport", CONTRADICTING,
+                badge=import_string("notifications.admin.finding.contradiction_badge")(request), badge_variant="warning",
+            ),
+            item("Sandbox messages", "toys", "notifications_sandboxmessage"),
+        ),
+        group(
             "Catalogue",
             item("Offers", "sell", "catalog_offer"),
             item("Monthly numbers", "event_repeat", "catalog_monthlynumberplan"),
+            item("Notifications", "chat_paste_go", "catalog_notificationproduct"),
             item("Prices", "payments", "catalog_price"),
             item("Price lists", "price_change", "catalog_pricelist"),
             item("Markup rules", "percent", "catalog_markuprule"),

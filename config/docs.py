@@ -25,6 +25,15 @@ MAGIC_LINKS = (
     ("sandbox-refused", "The provider says no: 422 provider_error, nothing charged."),
     ("sandbox-unknown", "The provider hangs, then turns out to have taken the order: 202 at first."),
 )
+MAGIC_RECIPIENTS = (
+    ("0001", "Taken, then failed: the money is given back."),
+    ("0002", "Sent, then undelivered: the money is given back."),
+    ("0003", "Sent, no report ever: it expires after 72 hours."),
+    ("0004", "Delivered after 30 seconds."),
+    ("0005", "Reports duplicated and out of order, in the end delivered."),
+    ("0006", "The provider hangs, then turns out to have taken it: 202 at first."),
+    ("0007", "The recipient has opted out: failed at once, the money is given back."),
+)
 
 
 class Slug(NamedTuple):
@@ -47,6 +56,7 @@ def docs(request: HttpRequest) -> HttpResponse:
             "delay": settings.SANDBOX_DELAY_SECONDS,
             "magic_services": MAGIC_SERVICES,
             "magic_links": MAGIC_LINKS,
+            "magic_recipients": MAGIC_RECIPIENTS,
         },
     )
 

@@ -135,7 +135,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 
 # Apps add their own proofs to `audit_ledger` here: functions that yield differences.
-LEDGER_CHECKS: list[str] = ["activations.audit.checks"]
+LEDGER_CHECKS: list[str] = ["activations.audit.checks", "notifications.audit.checks"]
 
 # --- Work that happens later ----------------------------------------------------------
 
@@ -164,6 +164,11 @@ TICKS: dict[str, float] = {
     "activations.tasks.sync_smm_services": 6 * 3600,
     "activations.tasks.renew_due_subscriptions": 5,
     "activations.tasks.settle_subscription_numbers": 1,
+    "notifications.tasks.dispatch_messages": 1,
+    "notifications.tasks.settle_due_messages": 1,
+    "notifications.tasks.deliver_sandbox_reports": 0.5,
+    "notifications.tasks.ask_about_templates": 60,
+    "notifications.tasks.erase_old_texts": 300,
     "wallets.tasks.release_expired_holds": 30,
     "wallets.tasks.roll_up_accounts": 300,
     "wallets.tasks.erase_event_payloads": 300,
@@ -221,7 +226,17 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "POSTPROCESSING_HOOKS": ["config.api.schema.tidy"],
     "TAGS": [
         {"name": name}
-        for name in ("SMS catalog", "Activations", "SMM", "Monthly numbers", "Wallet", "Developer account")
+        for name in (
+            "WhatsApp notifications",
+            "Templates",
+            "Senders",
+            "SMS catalog",
+            "Activations",
+            "SMM",
+            "Monthly numbers",
+            "Wallet",
+            "Developer account",
+        )
     ],
     "REDOC_DIST": "SIDECAR",
 }
@@ -243,6 +258,12 @@ TWILIO_BASE_URL = ENV.str("TWILIO_BASE_URL", default="https://api.twilio.com").r
 SMM_PANEL_URL = ENV.str("SMM_PANEL_URL", default="")
 SMM_PANEL_KEY = ENV.str("SMM_PANEL_KEY", default="")
 SMM_PANEL_CURRENCY = ENV.str("SMM_PANEL_CURRENCY", default="USD")
+# Templates and their approval live on a host of their own.
+TWILIO_CONTENT_BASE_URL = ENV.str("TWILIO_CONTENT_BASE_URL", default="https://content.twilio.com").rstrip("/")
+# How many messages a provider is handed a second, over all processes; 0: no limit.
+MESSAGES_PER_SECOND = ENV.int("MESSAGES_PER_SECOND", default=50)
+# A message without a final report for this long has expired.
+DELIVERY_REPORT_HOURS = ENV.float("DELIVERY_REPORT_HOURS", default=72)
 # Texts of received SMS and stored idempotent answers are erased after this long.
 SMS_TEXT_RETENTION_DAYS = ENV.int("SMS_TEXT_RETENTION_DAYS", default=30)
 QUARANTINE_DAYS = ENV.int("QUARANTINE_DAYS", default=7)

@@ -35,6 +35,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("wallets.api.urls")),
     path("", include("activations.api.urls")),
     path("", include("activations.api.smm.urls")),
+    path("", include("notifications.api.urls")),
     path("", include("catalog.api.urls")),
 ]
 

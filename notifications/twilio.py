@@ -7,16 +7,25 @@ token) and "Security" (X-Twilio-Signature: base64 of HMAC-SHA1 over the URL and 
 import base64
 import hashlib
 import hmac
+import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import requests
 from django.conf import settings
+from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 
 API_VERSION = "2010-04-01"
 MAX_ANSWER_BYTES = 1024 * 1024
+CHUNK_BYTES = 16 * 1024
+DEFAULT_PORTS = {"https": 443, "http": 80}
+# Twilio's "too many requests", and what we say where no connection came about.
+TEMPORARY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
 class TwilioRefused(Exception):
@@ -28,8 +37,8 @@ class TwilioRefused(Exception):
 
     @property
     def permanent(self) -> bool:
-        """Whether asking the same again is pointless: not for 429, Twilio's "too many requests"."""
-        return self.status != requests.codes.too_many_requests
+        """Whether asking the same again is pointless: not when there were too many requests, or no connection."""
+        return self.status not in TEMPORARY
 
 
 class TwilioUnknown(Exception):
@@ -60,39 +69,73 @@ class TwilioClient:
         try:
             self._call("DELETE", path, deadline_seconds)
         except TwilioRefused as refusal:
-            if refusal.status != requests.codes.not_found:
+            if refusal.status != HTTPStatus.NOT_FOUND:
                 raise
 
+    def get_content(self, path: str, *, deadline_seconds: float) -> dict[str, Any]:
+        """GET a resource of the Content API, which lives on a host of its own. Raises TwilioRefused, TwilioUnknown."""
+        return self._ask("GET", f"{settings.TWILIO_CONTENT_BASE_URL}/v1/{quote(path)}", deadline_seconds)
+
     def _call(self, method: str, path: str, deadline_seconds: float, **content: Any) -> dict[str, Any]:
-        url = f"{self.base_url}/{API_VERSION}/Accounts/{self.account_sid}/{path}.json"
+        url = f"{self.base_url}/{API_VERSION}/Accounts/{self.account_sid}/{quote(path)}.json"
+        return self._ask(method, url, deadline_seconds, **content)
+
+    def _ask(self, method: str, url: str, deadline_seconds: float, **content: Any) -> dict[str, Any]:
+        stop = time.monotonic() + deadline_seconds
         try:
-            answer = requests.request(
+            with requests.request(
                 method,
                 url,
                 auth=(self.account_sid, self.auth_token),
                 timeout=(min(3.0, deadline_seconds), deadline_seconds),
                 allow_redirects=False,
+                stream=True,
                 **content,
-            )
-        except requests.ConnectTimeout:
-            # Never connected: certainly nothing happened.
-            raise TwilioRefused(requests.codes.service_unavailable, 0, "no connection") from None
+            ) as answer:
+                return _understood(answer.status_code, _read(answer, stop))
         except requests.RequestException as error:
+            if _never_connected(error):
+                raise TwilioRefused(HTTPStatus.SERVICE_UNAVAILABLE, 0, "no connection") from None
             raise TwilioUnknown(type(error).__name__) from None
-        return _understood(answer)
+        except HTTPError as error:  # cut or silent within the body
+            raise TwilioUnknown(type(error).__name__) from None
 
 
-def _understood(answer: requests.Response) -> dict[str, Any]:
-    if answer.status_code >= requests.codes.server_error:
-        raise TwilioUnknown(f"status {answer.status_code}")
+def _never_connected(error: requests.RequestException) -> bool:
+    """Did the request certainly not leave the house?"""
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    cause = error.args[0] if error.args else None
+    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
+
+
+def _read(answer: requests.Response, stop: float) -> bytes:
+    """The body, within the deadline and of a sane size: a server that drips holds nobody.
+
+    What has arrived is read at once: `iter_content` would wait for a whole chunk.
+    """
+    body = b""
+    while chunk := answer.raw.read1(CHUNK_BYTES, decode_content=True):
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES or time.monotonic() > stop:
+            raise TwilioUnknown("the answer does not end")
+    return body
+
+
+def _understood(status: int, raw: bytes) -> dict[str, Any]:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
+        raise TwilioUnknown(f"status {status}")
     try:
-        body = answer.json(parse_float=Decimal) if answer.content else {}
-    except ValueError:
-        raise TwilioUnknown("not JSON") from None
+        body = json.loads(raw, parse_float=Decimal) if raw else {}
+    except (ValueError, RecursionError):
+        body = None
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        body = body if isinstance(body, dict) else {}
     if not isinstance(body, dict):
-        raise TwilioUnknown("not an object")
-    if answer.status_code >= requests.codes.multiple_choices:
-        raise TwilioRefused(answer.status_code, int(body.get("code") or 0), str(body.get("message") or ""))
+        raise TwilioUnknown("not a JSON object")
+    if status >= HTTPStatus.MULTIPLE_CHOICES:
+        code = body.get("code")
+        raise TwilioRefused(status, code if type(code) is int else 0, str(body.get("message") or ""))
     return body
 
 
@@ -115,7 +158,16 @@ def is_signed(signature: str | None, path: str, fields: Mapping[str, Sequence[st
     Two tokens are accepted while one is rotated. Without a configured token nothing is signed:
     an empty one would verify whatever anybody sends.
     """
-    url = f"{settings.PUBLIC_BASE_URL}{path}"
-    expected = [signature_of(token, url, fields) for token in settings.TWILIO_AUTH_TOKENS if token]
+    urls = _spellings(f"{settings.PUBLIC_BASE_URL}{path}")
+    expected = [signature_of(token, url, fields) for token in settings.TWILIO_AUTH_TOKENS if token for url in urls]
     sent = (signature or "").encode()
     return any(hmac.compare_digest(sent, each.encode()) for each in expected)
+
+
+def _spellings(url: str) -> list[str]:
+    """With and without the port: Twilio's own validator accepts both, since its servers sign either."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = parts.port or DEFAULT_PORTS.get(parts.scheme, 443)
+    spellings = [parts.netloc, host, f"{host}:{port}"]
+    return [urlunsplit(parts._replace(netloc=netloc)) for netloc in dict.fromkeys(spellings)]

@@ -1,6 +1,7 @@
 """What is sold, where, through whom, and for how much."""
 
 from catalog.models.country import Country, Operator
+from catalog.models.notification import NotificationProduct
 from catalog.models.number_plan import MonthlyNumberPlan
 from catalog.models.offer import Offer, Product, Service
 from catalog.models.price import CustomerPricing, MarkupRule, Price, PriceList
@@ -11,6 +12,7 @@ __all__ = [
     "CustomerPricing",
     "MarkupRule",
     "MonthlyNumberPlan",
+    "NotificationProduct",
     "Offer",
     "Operator",
     "Price",

@@ -15,7 +15,7 @@ from typing import Generic, Protocol, TypeVar
 
 from django.utils import timezone
 
-from catalog.models import CustomerPricing, MarkupRule, Offer, Price, PriceList, SmmService
+from catalog.models import CustomerPricing, MarkupRule, NotificationProduct, Offer, Price, PriceList, SmmService
 from catalog.services.markup import Markup
 from wallets.errors import NoExchangeRate
 from wallets.services import exchange
@@ -45,7 +45,7 @@ class Priceable(Protocol):
 
 
 # These are Priceable, but mypy does not see through the descriptors of their columns.
-Sold = Priceable | Offer | SmmService
+Sold = Priceable | Offer | SmmService | NotificationProduct
 Offered = TypeVar("Offered", bound=Sold)
 
 

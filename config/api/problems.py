@@ -56,6 +56,7 @@ STATUS_BY_CODE: dict[str, int] = {
     "request_in_progress": 409,
     "too_many_requests": 429,
     "send_in_progress": 429,
+    "wrong_state": 409,
     "reference_conflict": 409,
 }
 

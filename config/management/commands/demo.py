@@ -15,6 +15,7 @@ from apikeys.models import Membership, User
 from apikeys.services import keys
 from catalog.demo import ensure_demo_catalogue
 from catalog.models import Country
+from notifications.demo import ensure_approved_template, ensure_draft_template, ensure_notification_world
 from wallets.models import Customer, Wallet
 from wallets.services import deposit, open_customer, open_wallet
 
@@ -49,6 +50,7 @@ class Command(BaseCommand):
 def demo_world() -> dict[str, Any]:
     """Everything the demo needs; passwords and keys are new at every call, and shown only here."""
     ensure_demo_catalogue()
+    ensure_notification_world()
     _ensure_pool()
     main = _ensure_customer("Demo Reseller", MAIN_EMAIL, BALANCES, default_region="KE")
     stranger = _ensure_customer("Somebody Else", "owner@stranger.example", STRANGER)
@@ -61,8 +63,9 @@ def demo_world() -> dict[str, Any]:
         "staff": {"username": STAFF_EMAIL, "password": staff_password},
         "customer": {"id": main.pk, "email": MAIN_EMAIL, "password": owner_password},
         "api_keys": {wallet.currency: _key(wallet) for wallet in _wallets(main)},
+        "templates": {"approved": ensure_approved_template(main), "draft": ensure_draft_template(main)},
         "stranger": {"api_key": _key(stranger.wallets.get(currency="USD"))},
-        "poor": {"api_key": _key(poor.wallets.get(currency="USD"))},
+        "poor": {"api_key": _key(poor.wallets.get(currency="USD")), "template": ensure_approved_template(poor)},
     }
 
 

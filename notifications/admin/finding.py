@@ -1,0 +1,67 @@
+"""What the search boxes understand of messages, and what the menu counts."""
+
+import re
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from notifications.models import DeliveryReport, Message, Sender, TemplateVersion
+from wallets.admin import finding
+
+WRITTEN = re.compile(r"[\s().-]+")
+SID = re.compile(r"\A[A-Z]{2}[0-9a-f]{8,62}\Z")
+MANY = 10_000
+
+
+def phone_in(term: str) -> str:
+    """The term as E.164, if it can be a whole number however it is written; else ""."""
+    digits = WRITTEN.sub("", term).removeprefix("+")
+    return f"+{digits}" if digits.isascii() and digits.isdigit() and 8 <= len(digits) <= 15 else ""
+
+
+def messages(term: str) -> Q:
+    """Messages by number, uuid, the provider's id, recipient, or customer."""
+    if SID.match(term):
+        return Q(provider_message_id=term)
+    if "@" in term:
+        return Q(to=term)
+    if phone := phone_in(term):
+        number = finding.number_in(term)
+        return Q(to=phone) | (Q(pk=number) if number is not None else Q(pk__in=()))
+    if finding.number_in(term) is not None or finding.uuid_in(term):
+        return finding.by_number_or_uuid(term)
+    return Q(customer_id__in=finding.customer_ids(term))
+
+
+def customers_by_recipient(term: str) -> "QuerySet[Any]":
+    """Ids of the customers who wrote to this number, the latest hundred messages."""
+    phone = phone_in(term)
+    found = Message.objects.filter(to=phone) if phone else Message.objects.none()
+    return found.order_by("-id").values("customer_id")[:100]
+
+
+def waiting_templates() -> "QuerySet[TemplateVersion]":
+    return TemplateVersion.objects.filter(status=TemplateVersion.Status.SUBMITTED)
+
+
+def template_badge(request: HttpRequest) -> str:
+    """Beside the menu's line; only for whoever may open it, and nothing when there is nothing to do."""
+    return _counted(request, "notifications.view_templateversion", waiting_templates())
+
+
+def sender_badge(request: HttpRequest) -> str:
+    waiting = Sender.objects.filter(status=Sender.Status.REQUESTED)
+    return _counted(request, "notifications.view_sender", waiting)
+
+
+def contradiction_badge(request: HttpRequest) -> str:
+    contradicting = DeliveryReport.objects.filter(effect=DeliveryReport.Effect.CONTRADICTS)
+    return _counted(request, "notifications.view_deliveryreport", contradicting)
+
+
+def _counted(request: HttpRequest, permission: str, rows: "QuerySet[Any]") -> str:
+    if not request.user.has_perm(permission):
+        return ""
+    count = rows[:MANY].count()
+    return str(count) if count else ""

@@ -1,0 +1,6 @@
+DROP TRIGGER delivery_report_kept ON notifications_deliveryreport;
+DROP TRIGGER message_kept ON notifications_message;
+DROP TRIGGER message_final_is_final ON notifications_message;
+DROP TRIGGER template_version_kept ON notifications_templateversion;
+DROP TRIGGER template_life_cycle ON notifications_templateversion;
+DROP TRIGGER template_words_immutable ON notifications_templateversion;

@@ -1,0 +1,20 @@
+"""What leaves the house: who it comes from, what it says, and what became of it."""
+
+from notifications.models.channel import Channel
+from notifications.models.message import Message
+from notifications.models.pace import ProviderPace
+from notifications.models.report import DeliveryReport
+from notifications.models.sandbox import SandboxMessage
+from notifications.models.sender import Sender
+from notifications.models.template import MessageTemplate, TemplateVersion
+
+__all__ = [
+    "Channel",
+    "DeliveryReport",
+    "Message",
+    "MessageTemplate",
+    "ProviderPace",
+    "SandboxMessage",
+    "Sender",
+    "TemplateVersion",
+]

@@ -1,0 +1,162 @@
+import uuid
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+from notifications.models.channel import Channel
+from notifications.models.sender import Sender
+from notifications.models.template import MessageTemplate, TemplateVersion
+from wallets.models import Customer, Transaction, Wallet
+from wallets.models.ledger import money
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    def locked(self) -> "MessageQuerySet":
+        """Rows locked for a decision; inserts that refer to them go on."""
+        return self.select_for_update(no_key=True, of=("self",))
+
+    def to_dispatch(self) -> "MessageQuerySet":
+        """What no provider has accepted yet and none is being asked to."""
+        return self.filter(dispatch=Message.Dispatch.WAITING)
+
+
+class Message(models.Model):
+    """One message to one recipient, on any channel: what was sent, what became of it, what it took."""
+
+    class State(models.TextChoices):
+        """The canonical ladder: it only climbs (see `services.states`)."""
+
+        SCHEDULED = "scheduled", "Scheduled"  # waits for its time
+        ACCEPTED = "accepted", "Accepted"  # ours, paid for or held; no provider has it yet
+        QUEUED = "queued", "Queued"  # the provider has it
+        SENDING = "sending", "Sending"  # the provider is handing it over
+        SENT = "sent", "Sent"  # the carrier has it
+        DELIVERED = "delivered", "Delivered"  # final: the recipient has it
+        READ = "read", "Read"  # final: the recipient has opened it
+        UNDELIVERED = "undelivered", "Undelivered"  # final: the carrier could not deliver it
+        FAILED = "failed", "Failed"  # final: it was not sent
+        REJECTED = "rejected", "Rejected"  # final: the carrier refused it
+        EXPIRED = "expired", "Expired"  # final: no report came in time
+        CANCELED = "canceled", "Canceled"  # final: taken back before it was sent
+
+    class Dispatch(models.TextChoices):
+        """How far handing it to the provider is."""
+
+        WAITING = "waiting", "Waiting"  # to be handed over at `due_at`
+        CALLING = "calling", "Calling the provider"  # a call may be in flight until `call_deadline_at`
+        UNKNOWN = "unknown", "Outcome unknown"  # the provider may or may not have it
+        DONE = "done", "Done"  # the provider has it, or it is over without
+
+    class Billing(models.TextChoices):
+        CHARGED = "charged", "Charged"  # its price was taken
+        REFUNDED = "refunded", "Refunded"  # and given back
+        FREE = "free", "Free"  # test and dry run
+
+    FINAL = (
+        State.DELIVERED, State.READ, State.UNDELIVERED, State.FAILED, State.REJECTED, State.EXPIRED, State.CANCELED,
+    )  # fmt: skip
+    ARRIVED = (State.DELIVERED, State.READ)
+    IN_FLIGHT = (Dispatch.WAITING, Dispatch.CALLING)
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="Our reference at the provider.")
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="messages")
+    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+")
+    credential = models.CharField(max_length=32, blank=True, help_text="Public id of the key that sent it.")
+    mode = models.CharField(max_length=8, default="live", help_text="test and dryrun move no money.")
+    idempotency_key = models.CharField(max_length=300, null=True, blank=True)  # noqa: DJ001  (unique where present)
+
+    channel = models.CharField(max_length=10, choices=Channel)
+    sender = models.ForeignKey(Sender, on_delete=models.PROTECT, null=True, blank=True, related_name="messages")
+    template = models.ForeignKey(
+        MessageTemplate, on_delete=models.PROTECT, null=True, blank=True, related_name="messages"
+    )
+    version = models.ForeignKey(
+        TemplateVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="messages"
+    )
+    to = models.CharField(max_length=254, help_text="E.164, or an e-mail address.")
+    variables: "models.JSONField[Any, Any]" = models.JSONField(default=dict, blank=True)
+    body = models.TextField(blank=True, help_text="As the recipient reads it.")
+    erase_after = models.DateTimeField(help_text="Body and variables are erased after this.")
+    erased_at = models.DateTimeField(null=True, blank=True)
+
+    quantity = models.PositiveIntegerField(default=1, help_text="What is priced: messages, or segments of an SMS.")
+    price = money(help_text="For all of it, in the wallet's currency: what was quoted is what is taken.")
+    currency = models.CharField(max_length=3)
+    unit_price = money(help_text="Of one, in the currency of the price list.")
+    original_amount = money(null=True, blank=True)
+    original_currency = models.CharField(max_length=3, null=True, blank=True)  # noqa: DJ001  (no conversion)
+    rate = models.DecimalField(max_digits=24, decimal_places=12, null=True, blank=True)
+    refund_undelivered = models.BooleanField(default=True, help_text="The product's policy when it was sold.")
+    charge = models.OneToOneField(
+        Transaction, on_delete=models.DO_NOTHING, null=True, blank=True, related_name="message", db_constraint=False
+    )
+    billing = models.CharField(max_length=10, choices=Billing, default=Billing.CHARGED)
+    cost = money(null=True, blank=True, help_text="What the provider took; empty until it says so.")
+    cost_currency = models.CharField(max_length=3, blank=True)
+
+    provider = models.CharField(max_length=32)
+    provider_message_id = models.CharField(
+        max_length=64, null=True, blank=True, unique=True, help_text="message_sid; reports name it."
+    )  # fmt: skip
+    priority = models.PositiveSmallIntegerField(default=1, help_text="0: one-time passwords, before all others.")
+    state = models.CharField(max_length=12, choices=State, default=State.ACCEPTED)
+    dispatch = models.CharField(max_length=8, choices=Dispatch, default=Dispatch.WAITING)
+    failure = models.CharField(max_length=64, blank=True, help_text="Why it failed: our word or the provider's code.")
+    needs_staff = models.BooleanField(default=False, help_text="Unresolved for a day: somebody has to ask.")
+    is_contradicted = models.BooleanField(default=False, help_text="A report says otherwise than its final state.")
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    called_at = models.DateTimeField(null=True, blank=True, help_text="When the provider was last asked to send it.")
+    call_deadline_at = models.DateTimeField(null=True, blank=True)
+    accepted_at = models.DateTimeField(null=True, blank=True, help_text="When the provider took it.")
+    sent_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True, help_text="When it became final.")
+    due_at = models.DateTimeField(null=True, blank=True, help_text="When a tick has to look at it again.")
+    attempts = models.PositiveIntegerField(default=0, help_text="How often a tick looked since the last change.")
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("customer", "idempotency_key"),
+                condition=Q(idempotency_key__isnull=False),
+                name="message_idempotency_key_unique",
+            ),
+            models.UniqueConstraint(
+                fields=("customer", "to"),
+                condition=Q(channel="whatsapp", dispatch__in=["waiting", "calling"]),
+                name="message_one_in_flight_per_recipient",
+            ),
+            models.CheckConstraint(condition=Q(price__gte=0), name="message_price_not_negative"),
+            models.CheckConstraint(
+                condition=Q(billing="free") | Q(mode="live"), name="message_outside_live_mode_is_free"
+            ),
+        )
+        indexes = (
+            models.Index(fields=("customer", "-id"), name="message_by_customer"),
+            models.Index(fields=("to", "-id"), name="message_by_recipient"),
+            models.Index(
+                fields=("priority", "due_at", "id"), condition=Q(dispatch="waiting"), name="message_to_dispatch"
+            ),
+            models.Index(
+                fields=("due_at",), condition=Q(due_at__isnull=False) & ~Q(dispatch="waiting"), name="message_due"
+            ),
+            models.Index(fields=("erase_after",), condition=Q(erased_at=None), name="message_to_erase"),
+            models.Index(fields=("id",), condition=Q(needs_staff=True), name="message_needs_staff"),
+            models.Index(fields=("id",), condition=Q(is_contradicted=True), name="message_contradicted"),
+        )
+
+    def __str__(self) -> str:
+        return f"message #{self.pk}"
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in self.FINAL
+
+    @property
+    def moves_money(self) -> bool:
+        return self.mode == "live"

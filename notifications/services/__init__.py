@@ -1,0 +1,45 @@
+"""What can be done with messages, templates and senders. The only writers of this app; import from here."""
+
+from notifications.services.dispatching import dispatch_due
+from notifications.services.erasing import erase_texts
+from notifications.services.reports import receive_report
+from notifications.services.senders import approve_sender, disable_sender, reject_sender, request_sender
+from notifications.services.sending import Notification, send
+from notifications.services.settling import give_up, resolve, settle_due
+from notifications.services.templates import (
+    add_version,
+    approve,
+    ask_providers,
+    create_template,
+    disable,
+    hand_to_provider,
+    pause,
+    reject,
+    resume_template,
+    submit,
+)
+
+__all__ = [
+    "Notification",
+    "add_version",
+    "approve",
+    "approve_sender",
+    "ask_providers",
+    "create_template",
+    "disable",
+    "disable_sender",
+    "dispatch_due",
+    "erase_texts",
+    "give_up",
+    "hand_to_provider",
+    "pause",
+    "receive_report",
+    "reject",
+    "reject_sender",
+    "request_sender",
+    "resolve",
+    "resume_template",
+    "send",
+    "settle_due",
+    "submit",
+]

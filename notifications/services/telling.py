@@ -1,0 +1,51 @@
+"""Events: what customers' systems are told, in the transaction in which it happened."""
+
+from typing import Any
+
+from notifications.models import Message, TemplateVersion
+from wallets.services import emit
+
+State = Message.State
+
+MESSAGE_EVENTS = {
+    State.QUEUED: "message.queued", State.SENT: "message.sent", State.DELIVERED: "message.delivered",
+    State.READ: "message.delivered", State.UNDELIVERED: "message.failed", State.FAILED: "message.failed",
+    State.REJECTED: "message.failed", State.EXPIRED: "message.failed", State.CANCELED: "message.failed",
+}  # fmt: skip
+
+
+def tell_of_message(message: Message, *, before: str) -> None:
+    """Tell that a message, its row locked, has climbed from `before`; being read after delivery is no event."""
+    kind = MESSAGE_EVENTS.get(State(message.state))
+    if kind is None or kind == MESSAGE_EVENTS.get(State(before)):
+        return
+    payload: dict[str, Any] = {
+        "id": message.pk,
+        "uuid": str(message.uuid),
+        "channel": message.channel,
+        "template_id": message.template_id,
+        "message_sid": message.provider_message_id,
+        "to": message.to,
+        "status": message.state,
+        "billing_status": message.billing,
+        "mode": message.mode,
+    }
+    emit(
+        customer_id=message.customer_id, kind=kind, object_type="message", object_id=message.pk, payload=payload,
+        erase_after=message.erase_after,
+    )  # fmt: skip
+
+
+def tell_of_template(version: TemplateVersion) -> None:
+    """Tell that a version, its row locked, was approved or rejected."""
+    template = version.template
+    emit(
+        customer_id=template.customer_id,
+        kind=f"template.{version.status}",
+        object_type="template",
+        object_id=template.pk,
+        payload={
+            "id": template.pk, "name": template.name, "language": template.language, "version": version.number,
+            "status": version.status, "reason": version.reason,
+        },
+    )  # fmt: skip

@@ -1,0 +1,29 @@
+"""Ticks: each looks at what is due now, and may run twice at once."""
+
+from notifications import services
+from notifications.services.sandbox import deliver_due_reports
+
+
+def dispatch_messages() -> int:
+    """Hand waiting messages to their providers; returns how many were looked at."""
+    return services.dispatch_due()
+
+
+def settle_due_messages() -> int:
+    """Resolve unknown calls, ask for missing reports and costs, expire; returns how many were looked at."""
+    return services.settle_due()
+
+
+def deliver_sandbox_reports() -> int:
+    """Let due sandbox reports go out."""
+    return deliver_due_reports()
+
+
+def ask_about_templates() -> int:
+    """Follow what providers decide about templates."""
+    return services.ask_providers()
+
+
+def erase_old_texts() -> int:
+    """Erase texts past their retention."""
+    return services.erase_texts()
