@@ -149,7 +149,8 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
             item("Delivery reports", "mark_chat_read", "notifications_deliveryreport", but=CONTRADICTING),
             item(
                 "Contradicting reports", "report", "notifications_deliveryreport", CONTRADICTING,
-                badge=import_string("notifications.admin.finding.contradiction_badge")(request), badge_variant="warning",
+                badge=import_string("notifications.admin.finding.contradiction_badge")(request),
+                badge_variant="warning",
             ),
             item("Sandbox messages", "toys", "notifications_sandboxmessage"),
         ),

@@ -49,6 +49,8 @@ def logging_config(*, as_json: bool, level: str) -> None:
             "loggers": {
                 # Our own request line says the same without the query string.
                 "django.request": {"level": "ERROR"},
+                # A traceback for each wrong Host would let anybody fill the log.
+                "django.security.DisallowedHost": {"level": "CRITICAL"},
                 "django.server": {"level": "ERROR"},
                 # At DEBUG these quote whole requests, statements and addresses, secrets included.
                 "django.template": {"level": "INFO"},
