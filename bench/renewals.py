@@ -7,7 +7,6 @@ an event, priced anew; the books are proved at the end.
 """
 
 import argparse
-import shutil
 import sys
 import time
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from bench.report import Row, callers, say, say_machine, start_database
+from bench.report import Line, callers, durable_database, load, say, say_machine
 
 FEW = 1_000
 ROUNDS = 3
@@ -26,32 +25,19 @@ START = datetime(datetime.now(UTC).year + 1, 1, 31, 9, 30, tzinfo=UTC)
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--subscriptions", type=int, default=100_000)
-    options.add_argument("--data", type=Path, help="keep the database in this folder")
+    options.add_argument("--data", type=Path, help="a folder to keep the database in")
     asked = options.parse_args()
-    cluster = start_database(asked.data)
-    try:
+    with durable_database(asked.data):
+        say_machine()
         measure(asked.subscriptions)
-    finally:
-        end_database(cluster, keep=asked.data is not None)
-
-
-def end_database(cluster, keep: bool) -> None:
-    from django.db import connections
-
-    from config import database
-
-    connections.close_all()
-    database.leave(cluster, wait=True)
-    if not keep:
-        shutil.rmtree(cluster.home, ignore_errors=True)
+        print(f"load average {load()}")
 
 
 def measure(many: int) -> None:
     from django.db import connection
 
-    say_machine(f"PostgreSQL {connection.cursor().execute('SHOW server_version').fetchone()[0]}")
     plan = make_plan()
     # The few are due on days of their own, before the many.
     for number in range(ROUNDS):
@@ -63,13 +49,13 @@ def measure(many: int) -> None:
 
     few = sorted(renewed(FEW, START.replace(month=2, day=10 + number)) for number in range(ROUNDS))[ROUNDS // 2]
     all_of_them = renewed(many, START.replace(month=2, day=28))
-    say(Row(f"{FEW:,} due, {FEW:,} wallets", f"{few:,.0f}/s"))
-    say(Row(f"{many:,} due, {many:,} wallets", f"{all_of_them:,.0f}/s", "2,000/s", all_of_them / 2_000, at_least=1))
-    say(Row("cost of one among all, against among few", f"{1e6 / all_of_them:,.0f} µs", f"{1e6 / few:,.0f} µs",
+    say(Line(f"{FEW:,} due, {FEW:,} wallets", f"{few:,.0f}/s"))
+    say(Line(f"{many:,} due, {many:,} wallets", f"{all_of_them:,.0f}/s", "2,000/s", all_of_them / 2_000, at_least=1))
+    say(Line("cost of one among all, against among few", f"{1e6 / all_of_them:,.0f} µs", f"{1e6 / few:,.0f} µs",
             few / all_of_them, at_most=1.3))  # fmt: skip
     everybody = ROUNDS * FEW + many
     two = by_two_workers(everybody, START.replace(month=3, day=31))
-    say(Row(f"{everybody:,} due, two workers at once", f"{two:,.0f}/s", "one worker", two / all_of_them))
+    say(Line(f"{everybody:,} due, two workers at once", f"{two:,.0f}/s", "one worker", two / all_of_them))
     prove(2 * everybody)
 
 
