@@ -41,7 +41,7 @@ class ApproveSenderDialog(SenderDialog):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["provider"].choices = [(name, name) for name in provider_choices()]  # type: ignore[attr-defined]
+        self.fields["provider"].choices = [(name, name) for name in provider_choices()]
 
 
 class RefuseSenderDialog(SenderDialog):
