@@ -110,7 +110,9 @@ def test_the_demo_world_is_made_once_and_its_credentials_anew(saldo: Saldo) -> N
 def test_the_demo_prints_one_json_object_with_everything_to_try(saldo: Saldo) -> None:
     world = saldo.demo()  # anything else on stdout would not parse
 
-    assert {"base_url", "staff", "customer", "api_keys", "stranger", "poor"} <= world.keys()
+    assert {"base_url", "staff", "customer", "api_keys", "templates", "stranger", "poor"} <= world.keys()
+    assert {*world["templates"]} == {"approved", "draft"}
+    assert {*world["poor"]} >= {"api_key", "template"}
     assert world["base_url"] == saldo.url
     assert set(world["api_keys"]) == {"USD", "NGN", "GBP", "GHS"}
     assert {*world["staff"]} == {"username", "password"}

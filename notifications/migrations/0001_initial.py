@@ -46,6 +46,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('reference', models.CharField(max_length=64, unique=True)),
                 ('sid', models.CharField(max_length=64, unique=True)),
+                ('asked', models.PositiveSmallIntegerField(default=1, help_text='How often it was asked to send it: once, we hope.')),
                 ('to', models.CharField(max_length=254)),
                 ('plan', models.JSONField(help_text='[seconds after acceptance, status, error code] …')),
                 ('reported', models.PositiveSmallIntegerField(default=0, help_text='How many of these reports went out.')),

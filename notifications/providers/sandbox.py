@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from notifications.models import SandboxMessage
@@ -83,6 +84,7 @@ def _remember(request: SendRequest) -> SandboxMessage:
                 next_report_at=now + timedelta(seconds=plan[0][0]),
             )
     except IntegrityError:
+        SandboxMessage.objects.filter(reference=request.reference).update(asked=F("asked") + 1)
         return SandboxMessage.objects.get(reference=request.reference)
 
 
