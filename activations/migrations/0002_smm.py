@@ -8,75 +8,212 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('activations', '0001_initial'),
-        ('catalog', '0003_smm'),
-        ('wallets', '0002_ledger'),
+        ("activations", "0001_initial"),
+        ("catalog", "0003_smm"),
+        ("wallets", "0002_ledger"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SandboxSmmOrder',
+            name="SandboxSmmOrder",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reference', models.CharField(max_length=64, unique=True)),
-                ('quantity', models.PositiveIntegerField()),
-                ('ending', models.CharField(default='completed', help_text='What becomes of it.', max_length=12)),
-                ('start_count', models.PositiveIntegerField()),
-                ('ordered_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('canceled_at', models.DateTimeField(null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("reference", models.CharField(max_length=64, unique=True)),
+                ("quantity", models.PositiveIntegerField()),
+                ("ending", models.CharField(default="completed", help_text="What becomes of it.", max_length=12)),
+                ("start_count", models.PositiveIntegerField()),
+                ("ordered_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("canceled_at", models.DateTimeField(null=True)),
             ],
             options={
-                'ordering': ('-id',),
+                "ordering": ("-id",),
             },
         ),
         migrations.CreateModel(
-            name='SmmOrder',
+            name="SmmOrder",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, help_text='Our reference at the provider.', unique=True)),
-                ('credential', models.CharField(blank=True, help_text='Public id of the key that ordered it.', max_length=32)),
-                ('mode', models.CharField(default='live', help_text='test and dryrun move no money.', max_length=8)),
-                ('idempotency_key', models.CharField(blank=True, max_length=300, null=True)),
-                ('link', models.CharField(max_length=500)),
-                ('quantity', models.PositiveIntegerField()),
-                ('provider', models.CharField(max_length=32)),
-                ('provider_order_id', models.CharField(blank=True, max_length=64)),
-                ('price', models.DecimalField(decimal_places=6, help_text="In the wallet's currency: rate × quantity / 1,000.", max_digits=20)),
-                ('rate_per_thousand', models.DecimalField(decimal_places=6, help_text="As quoted, in the wallet's currency.", max_digits=20)),
-                ('currency', models.CharField(max_length=3)),
-                ('original_amount', models.DecimalField(blank=True, decimal_places=6, max_digits=20, null=True)),
-                ('original_currency', models.CharField(blank=True, max_length=3, null=True)),
-                ('rate', models.DecimalField(blank=True, decimal_places=12, max_digits=24, null=True, verbose_name='exchange rate')),
-                ('cost', models.DecimalField(decimal_places=6, default=0, help_text='As the provider says; until it does, as its list says.', max_digits=20)),
-                ('cost_currency', models.CharField(default='USD', max_length=3)),
-                ('status', models.CharField(choices=[('requested', 'Requested'), ('calling', 'Calling the provider'), ('unknown', 'Outcome unknown'), ('pending', 'Pending'), ('in_progress', 'In progress'), ('partial', 'Partial'), ('completed', 'Completed'), ('canceled', 'Canceled'), ('failed', 'Failed')], default='requested', max_length=12)),
-                ('start_count', models.BigIntegerField(blank=True, help_text='What the link had before.', null=True)),
-                ('remains', models.PositiveIntegerField(blank=True, help_text='Still to deliver; empty: not known.', null=True)),
-                ('failure', models.CharField(blank=True, help_text='Why it failed, as an error code.', max_length=64)),
-                ('needs_staff', models.BooleanField(default=False, help_text='Nobody but a person can find out what became of it.')),
-                ('contradiction', models.CharField(blank=True, help_text='What the provider said after it was final. It moved no money.', max_length=100)),
-                ('cancel_asked_at', models.DateTimeField(blank=True, null=True)),
-                ('refill_asked_at', models.DateTimeField(blank=True, null=True)),
-                ('refill_id', models.CharField(blank=True, help_text="The provider's id of the latest refill.", max_length=64)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('call_deadline_at', models.DateTimeField(blank=True, null=True)),
-                ('placed_at', models.DateTimeField(blank=True, help_text='When the provider had taken it.', null=True)),
-                ('reported_at', models.DateTimeField(blank=True, help_text='When the provider was last understood.', null=True)),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('due_at', models.DateTimeField(blank=True, help_text='When a tick has to look at it again.', null=True)),
-                ('attempts', models.PositiveIntegerField(default=0, help_text='How often a tick looked in vain.')),
-                ('charge', models.OneToOneField(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='smm_order', to='wallets.transaction')),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='smm_orders', to='wallets.customer')),
-                ('service', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='catalog.smmservice')),
-                ('wallet', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='wallets.wallet')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "uuid",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, help_text="Our reference at the provider.", unique=True
+                    ),
+                ),
+                (
+                    "credential",
+                    models.CharField(blank=True, help_text="Public id of the key that ordered it.", max_length=32),
+                ),
+                ("mode", models.CharField(default="live", help_text="test and dryrun move no money.", max_length=8)),
+                ("idempotency_key", models.CharField(blank=True, max_length=300, null=True)),
+                ("link", models.CharField(max_length=500)),
+                ("quantity", models.PositiveIntegerField()),
+                ("provider", models.CharField(max_length=32)),
+                ("provider_order_id", models.CharField(blank=True, max_length=64)),
+                (
+                    "price",
+                    models.DecimalField(
+                        decimal_places=6, help_text="In the wallet's currency: rate × quantity / 1,000.", max_digits=20
+                    ),
+                ),
+                (
+                    "rate_per_thousand",
+                    models.DecimalField(
+                        decimal_places=6, help_text="As quoted, in the wallet's currency.", max_digits=20
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                ("original_amount", models.DecimalField(blank=True, decimal_places=6, max_digits=20, null=True)),
+                ("original_currency", models.CharField(blank=True, max_length=3, null=True)),
+                (
+                    "rate",
+                    models.DecimalField(
+                        blank=True, decimal_places=12, max_digits=24, null=True, verbose_name="exchange rate"
+                    ),
+                ),
+                (
+                    "cost",
+                    models.DecimalField(
+                        decimal_places=6,
+                        default=0,
+                        help_text="As the provider says; until it does, as its list says.",
+                        max_digits=20,
+                    ),
+                ),
+                ("cost_currency", models.CharField(default="USD", max_length=3)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("requested", "Requested"),
+                            ("calling", "Calling the provider"),
+                            ("unknown", "Outcome unknown"),
+                            ("pending", "Pending"),
+                            ("in_progress", "In progress"),
+                            ("partial", "Partial"),
+                            ("completed", "Completed"),
+                            ("canceled", "Canceled"),
+                            ("failed", "Failed"),
+                        ],
+                        default="requested",
+                        max_length=12,
+                    ),
+                ),
+                ("start_count", models.BigIntegerField(blank=True, help_text="What the link had before.", null=True)),
+                (
+                    "remains",
+                    models.PositiveIntegerField(blank=True, help_text="Still to deliver; empty: not known.", null=True),
+                ),
+                ("failure", models.CharField(blank=True, help_text="Why it failed, as an error code.", max_length=64)),
+                (
+                    "needs_staff",
+                    models.BooleanField(default=False, help_text="Nobody but a person can find out what became of it."),
+                ),
+                (
+                    "contradiction",
+                    models.CharField(
+                        blank=True,
+                        help_text="What the provider said after it was final. It moved no money.",
+                        max_length=100,
+                    ),
+                ),
+                ("cancel_asked_at", models.DateTimeField(blank=True, null=True)),
+                ("refill_asked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "refill_id",
+                    models.CharField(blank=True, help_text="The provider's id of the latest refill.", max_length=64),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("call_deadline_at", models.DateTimeField(blank=True, null=True)),
+                ("placed_at", models.DateTimeField(blank=True, help_text="When the provider had taken it.", null=True)),
+                (
+                    "reported_at",
+                    models.DateTimeField(blank=True, help_text="When the provider was last understood.", null=True),
+                ),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "due_at",
+                    models.DateTimeField(blank=True, help_text="When a tick has to look at it again.", null=True),
+                ),
+                ("attempts", models.PositiveIntegerField(default=0, help_text="How often a tick looked in vain.")),
+                (
+                    "charge",
+                    models.OneToOneField(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="smm_order",
+                        to="wallets.transaction",
+                    ),
+                ),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="smm_orders", to="wallets.customer"
+                    ),
+                ),
+                (
+                    "service",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="orders", to="catalog.smmservice"
+                    ),
+                ),
+                (
+                    "wallet",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="wallets.wallet"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'SMM order',
-                'ordering': ('-id',),
-                'indexes': [models.Index(fields=['customer', '-id'], name='smm_order_by_customer'), models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='smm_order_due'), models.Index(condition=models.Q(('needs_staff', True)), fields=['-id'], name='smm_order_for_staff')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('idempotency_key__isnull', False), models.Q(('status', 'failed'), _negated=True)), fields=('customer', 'idempotency_key'), name='smm_order_idempotency_key_unique'), models.UniqueConstraint(condition=models.Q(('provider_order_id', ''), _negated=True), fields=('provider', 'provider_order_id'), name='smm_order_once_at_its_provider'), models.CheckConstraint(condition=models.Q(('price__gt', 0)), name='smm_order_price_above_zero'), models.CheckConstraint(condition=models.Q(('quantity__gte', 1)), name='smm_order_quantity_above_zero'), models.CheckConstraint(condition=models.Q(('remains__isnull', True), ('remains__lte', models.F('quantity')), _connector='OR'), name='smm_order_remains_not_above_quantity'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'partial'), _negated=True), ('remains__isnull', False), _connector='OR'), name='smm_order_partial_knows_what_remains'), models.CheckConstraint(condition=models.Q(models.Q(('status__in', ('pending', 'in_progress')), _negated=True), models.Q(('provider_order_id', ''), _negated=True), _connector='OR'), name='smm_order_running_is_known_to_its_provider')],
+                "verbose_name": "SMM order",
+                "ordering": ("-id",),
+                "indexes": [
+                    models.Index(fields=["customer", "-id"], name="smm_order_by_customer"),
+                    models.Index(
+                        condition=models.Q(("due_at__isnull", False)), fields=["due_at"], name="smm_order_due"
+                    ),
+                    models.Index(condition=models.Q(("needs_staff", True)), fields=["-id"], name="smm_order_for_staff"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(
+                            ("idempotency_key__isnull", False), models.Q(("status", "failed"), _negated=True)
+                        ),
+                        fields=("customer", "idempotency_key"),
+                        name="smm_order_idempotency_key_unique",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("provider_order_id", ""), _negated=True),
+                        fields=("provider", "provider_order_id"),
+                        name="smm_order_once_at_its_provider",
+                    ),
+                    models.CheckConstraint(condition=models.Q(("price__gt", 0)), name="smm_order_price_above_zero"),
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gte", 1)), name="smm_order_quantity_above_zero"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("remains__isnull", True), ("remains__lte", models.F("quantity")), _connector="OR"
+                        ),
+                        name="smm_order_remains_not_above_quantity",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("status", "partial"), _negated=True), ("remains__isnull", False), _connector="OR"
+                        ),
+                        name="smm_order_partial_knows_what_remains",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("status__in", ("pending", "in_progress")), _negated=True),
+                            models.Q(("provider_order_id", ""), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="smm_order_running_is_known_to_its_provider",
+                    ),
+                ],
             },
         ),
     ]

@@ -8,37 +8,131 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('catalog', '0002_prices'),
+        ("catalog", "0002_prices"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SmmService',
+            name="SmmService",
             fields=[
-                ('product', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='smm_service', serialize=False, to='catalog.product')),
-                ('name', models.CharField(max_length=200)),
-                ('category', models.CharField(blank=True, help_text='Instagram, TikTok …', max_length=100)),
-                ('provider', models.CharField(help_text='sandbox, panel …', max_length=32, validators=[django.core.validators.RegexValidator('\\A[a-z0-9_]{1,32}\\Z', 'Small letters, digits and _ only.')])),
-                ('provider_service_id', models.CharField(help_text='What the provider calls it.', max_length=32)),
-                ('min_quantity', models.PositiveIntegerField(default=1, validators=[django.core.validators.MinValueValidator(1)])),
-                ('max_quantity', models.PositiveIntegerField(default=10000, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000000)])),
-                ('can_refill', models.BooleanField(default=False, help_text='What drops off can be asked for again.')),
-                ('can_cancel', models.BooleanField(default=False, help_text='A running order can be stopped.')),
-                ('cost', models.DecimalField(decimal_places=6, default=Decimal('0'), help_text='What the provider takes per 1,000.', max_digits=18, validators=[django.core.validators.MinValueValidator(0)])),
-                ('cost_currency', models.CharField(default='USD', max_length=3, validators=[django.core.validators.RegexValidator('\\A[A-Z]{3}\\Z', 'Three capital letters, such as USD.')])),
-                ('is_active', models.BooleanField(default=True)),
-                ('previous_cost', models.DecimalField(blank=True, decimal_places=6, help_text='Before the change that staff have not looked at.', max_digits=18, null=True)),
-                ('cost_changed_at', models.DateTimeField(blank=True, help_text='Empty once staff have looked at it.', null=True)),
-                ('listed_at', models.DateTimeField(blank=True, help_text="When the provider's list had it last.", null=True)),
-                ('vanished_at', models.DateTimeField(blank=True, help_text='When it was missing from the list first.', null=True)),
+                (
+                    "product",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="smm_service",
+                        serialize=False,
+                        to="catalog.product",
+                    ),
+                ),
+                ("name", models.CharField(max_length=200)),
+                ("category", models.CharField(blank=True, help_text="Instagram, TikTok …", max_length=100)),
+                (
+                    "provider",
+                    models.CharField(
+                        help_text="sandbox, panel …",
+                        max_length=32,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9_]{1,32}\\Z", "Small letters, digits and _ only."
+                            )
+                        ],
+                    ),
+                ),
+                ("provider_service_id", models.CharField(help_text="What the provider calls it.", max_length=32)),
+                (
+                    "min_quantity",
+                    models.PositiveIntegerField(default=1, validators=[django.core.validators.MinValueValidator(1)]),
+                ),
+                (
+                    "max_quantity",
+                    models.PositiveIntegerField(
+                        default=10000,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(1000000000),
+                        ],
+                    ),
+                ),
+                ("can_refill", models.BooleanField(default=False, help_text="What drops off can be asked for again.")),
+                ("can_cancel", models.BooleanField(default=False, help_text="A running order can be stopped.")),
+                (
+                    "cost",
+                    models.DecimalField(
+                        decimal_places=6,
+                        default=Decimal("0"),
+                        help_text="What the provider takes per 1,000.",
+                        max_digits=18,
+                        validators=[django.core.validators.MinValueValidator(0)],
+                    ),
+                ),
+                (
+                    "cost_currency",
+                    models.CharField(
+                        default="USD",
+                        max_length=3,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[A-Z]{3}\\Z", "Three capital letters, such as USD."
+                            )
+                        ],
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True)),
+                (
+                    "previous_cost",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=6,
+                        help_text="Before the change that staff have not looked at.",
+                        max_digits=18,
+                        null=True,
+                    ),
+                ),
+                (
+                    "cost_changed_at",
+                    models.DateTimeField(blank=True, help_text="Empty once staff have looked at it.", null=True),
+                ),
+                (
+                    "listed_at",
+                    models.DateTimeField(blank=True, help_text="When the provider's list had it last.", null=True),
+                ),
+                (
+                    "vanished_at",
+                    models.DateTimeField(blank=True, help_text="When it was missing from the list first.", null=True),
+                ),
             ],
             options={
-                'verbose_name': 'SMM service',
-                'ordering': ('product',),
-                'indexes': [models.Index(condition=models.Q(('cost_changed_at__isnull', False)), fields=['cost_changed_at'], name='smm_service_cost_changed')],
-                'constraints': [models.UniqueConstraint(fields=('provider', 'provider_service_id'), name='smm_service_once_per_provider'), models.CheckConstraint(condition=models.Q(('provider__regex', '^[a-z0-9_]+$')), name='smm_service_provider_word'), models.CheckConstraint(condition=models.Q(('max_quantity__gte', models.F('min_quantity')), ('max_quantity__lte', 1000000000), ('min_quantity__gte', 1)), name='smm_service_quantities_in_order'), models.CheckConstraint(condition=models.Q(('cost__gte', 0)), name='smm_service_cost_not_negative'), models.CheckConstraint(condition=models.Q(('cost_currency__regex', '^[A-Z]{3}$')), name='smm_service_cost_currency_iso')],
+                "verbose_name": "SMM service",
+                "ordering": ("product",),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("cost_changed_at__isnull", False)),
+                        fields=["cost_changed_at"],
+                        name="smm_service_cost_changed",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("provider", "provider_service_id"), name="smm_service_once_per_provider"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("provider__regex", "^[a-z0-9_]+$")), name="smm_service_provider_word"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("max_quantity__gte", models.F("min_quantity")),
+                            ("max_quantity__lte", 1000000000),
+                            ("min_quantity__gte", 1),
+                        ),
+                        name="smm_service_quantities_in_order",
+                    ),
+                    models.CheckConstraint(condition=models.Q(("cost__gte", 0)), name="smm_service_cost_not_negative"),
+                    models.CheckConstraint(
+                        condition=models.Q(("cost_currency__regex", "^[A-Z]{3}$")), name="smm_service_cost_currency_iso"
+                    ),
+                ],
             },
         ),
     ]
