@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import Max
 
 from bench.books import Books
-from bench.report import Line, median_ms, say
+from bench.report import Line, medians_ms, say
 from wallets.models import Transaction, Wallet
 from wallets.services import post_many
 
@@ -19,25 +19,26 @@ PAGE = 50
 def history(books: Books, transactions: int) -> None:
     """Measure reads on the history that is there, grow it, and measure them again."""
     settle()
-    short, reads = count(), (balance, balance_as_of)
-    before = [median_ms(READS, lambda read=read: read(books)) for read in reads]
+    short = count()
+    before = reads_ms(books)
     grow(books, transactions)
     settle()
-    for read, was in zip(reads, before, strict=True):
-        now = median_ms(READS, lambda read=read: read(books))
-        name = f"{read.__doc__} of {count():,} transactions"
-        say(Line(name, f"{now:.2f} ms", f"of {short:,}: {was:.2f} ms", now / was, at_most=1.3))
+    for word, was, now in zip(("balance", "balance at a moment"), before, reads_ms(books), strict=True):
+        name = f"{word}, {count():,} transactions"
+        say(Line(name, f"{now:.2f} ms", f"{short:,}: {was:.2f} ms", now / was, at_most=1.3))
     pages(books)
     size()
 
 
+def reads_ms(books: Books) -> list[float]:
+    return medians_ms(READS, lambda: balance(books), lambda: balance_as_of(books))
+
+
 def balance(books: Books) -> Decimal:
-    """balance"""
     return Wallet.objects.get(pk=random.choice(books.ids)).available
 
 
 def balance_as_of(books: Books) -> Decimal:
-    """balance as of a moment"""
     wallet = random.choice(books.wallets)
     moment = wallet.created_at + (wallet.last_posted_at - wallet.created_at) * random.random()
     return Transaction.objects.balance_as_of(wallet.pk, moment + timedelta(microseconds=1))
@@ -48,8 +49,9 @@ def pages(books: Books) -> None:
     longest = books.ids[0]
     last = Transaction.objects.filter(wallet=longest).aggregate(last=Max("wallet_seq"))["last"]
     statement = Transaction.objects.statement(longest)
-    first = median_ms(READS // 4, lambda: list(statement[:PAGE]))
-    deep = median_ms(READS // 4, lambda: list(statement.filter(wallet_seq__lte=PAGE)[:PAGE]))
+    first, deep = medians_ms(
+        READS // 4, lambda: list(statement[:PAGE]), lambda: list(statement.filter(wallet_seq__lte=PAGE)[:PAGE])
+    )
     name = f"statement page {last // PAGE:,} of a wallet's {last:,}"
     say(Line(name, f"{deep:.2f} ms", f"page 1: {first:.2f} ms", deep / first, at_most=1.5))
 

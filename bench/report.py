@@ -152,5 +152,7 @@ def timed(call: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def median_ms(repeat: int, call: Callable[[], object]) -> float:
-    return statistics.median(timed(call) for _ in range(repeat)) * 1000
+def medians_ms(repeat: int, *calls: Callable[[], object]) -> list[float]:
+    """The median duration of each call; they take turns."""
+    durations = [[timed(call) for call in calls] for _ in range(repeat)]
+    return [statistics.median(one) * 1000 for one in zip(*durations, strict=True)]

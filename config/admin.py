@@ -9,6 +9,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
+from django.utils.module_loading import import_string
 
 # The first word of a ledger reference, and the page of the order it names.
 ORDER_PAGES = {"activation": "activations_activation", "smm": "activations_smmorder"}
@@ -107,7 +108,7 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
             item("Messages", "sms", "activations_inboundmessage", but=LATE_CASES),
             item(
                 "Late cases", "schedule", "activations_inboundmessage", LATE_CASES,
-                badge="activations.admin.queues.late_badge", badge_variant="warning",
+                badge=import_string("activations.admin.queues.late_cases")(request), badge_variant="warning",
             ),
             item("Pool numbers", "dialpad", "activations_poolnumber"),
             item("Sandbox numbers", "toys", "activations_sandboxnumber"),

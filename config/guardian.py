@@ -198,5 +198,6 @@ def _ensure_role(connection: "psycopg.Connection[Any]") -> None:
 if __name__ == "__main__":
     try:
         guard(Cluster(Path(sys.argv[1]), int(sys.argv[2]), bool(int(sys.argv[3]))))
+        os._exit(0)  # whoever waits for the lock counts the processes that are left
     except DatabaseError as error:
         sys.exit(str(error))

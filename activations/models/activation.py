@@ -1,3 +1,4 @@
+import math
 import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -130,8 +131,10 @@ class Activation(models.Model):
     @cached_property
     def shown_messages(self) -> "list[InboundMessage]":
         """The SMS that it was rented for, oldest first; read once."""
+        if self.status not in self.EARNED:
+            return []  # one that came since this row was read is told with the next: never a text without its code
         return sorted((message for message in self.messages.all() if message.is_shown), key=lambda message: message.pk)
 
     def seconds_left(self, now: datetime) -> int:
-        """Whole seconds in which an SMS can still come; 0 when there is no number or no time."""
-        return max(0, int((self.expires_at - now).total_seconds())) if self.expires_at else 0
+        """Seconds in which an SMS can still come, begun ones whole; 0 when there is no number or no time."""
+        return max(0, math.ceil((self.expires_at - now).total_seconds())) if self.expires_at else 0

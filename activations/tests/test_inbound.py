@@ -105,6 +105,15 @@ def test_an_sms_after_the_rental_is_a_late_case_and_moves_no_money(buyer, order)
     assert order.shown_messages == []
 
 
+def test_a_row_that_was_read_before_the_sms_came_tells_nothing_of_it_yet(order):
+    read_before = Activation.objects.get(pk=order.pk)
+    sms(order.phone)
+    told = [
+        (row.status, row.code, len(row.shown_messages)) for row in (read_before, Activation.objects.get(pk=order.pk))
+    ]
+    assert told == [(Status.WAITING, "", 0), (Status.RECEIVED, "482913", 1)]
+
+
 def test_long_after_the_rental_it_is_nobodys(order):
     cancel(activation=order)
     let_pass(order, days=8)

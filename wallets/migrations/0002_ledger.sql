@@ -360,6 +360,8 @@ BEGIN
         EXECUTE format('ALTER FUNCTION %I() SET enable_seqscan = off', name);
         EXECUTE format('ALTER FUNCTION %I() SET enable_hashjoin = off', name);
         EXECUTE format('ALTER FUNCTION %I() SET enable_mergejoin = off', name);
+        -- Else a session's temporary table called wallets_wallet would be moved in place of ours.
+        EXECUTE format('ALTER FUNCTION %I() SET search_path = %I, pg_temp', name, current_schema());
     END LOOP;
 END $$;
 

@@ -313,6 +313,14 @@ def test_a_wallet_opened_with_a_clock_in_the_future_does_not_keep_it():
     assert Wallet.objects.get(pk=account.pk).last_posted_at.year < 2101
 
 
+def test_a_temporary_table_of_the_same_name_moves_nothing(wallet):
+    execute("CREATE TEMP TABLE wallets_wallet AS SELECT * FROM public.wallets_wallet")
+    sql, *parameters = insert(wallet.pk, house(), "1")
+    execute(sql, *parameters)
+    execute("DROP TABLE pg_temp.wallets_wallet")
+    assert Wallet.objects.get(pk=wallet.pk).balance == 6
+
+
 # --- In any session -------------------------------------------------------------------------
 
 
