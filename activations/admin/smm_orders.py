@@ -1,131 +1,36 @@
 """SMM orders: the list, and each one's whole story with what staff can do about it."""
 
-from collections.abc import Iterable
-from decimal import Decimal
 from typing import Any
 
-from django import forms
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
-from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from activations.admin import smm_story
 from activations.admin.filters import ModeFilter
 from activations.admin.orders import NothingTaken
+from activations.admin.smm_dialogs import PlacedDialog, SettleDialog, SmmOrderDialog, SmmRefundDialog
+from activations.admin.smm_filters import SmmAttentionFilter, SmmProviderFilter, SmmStatusFilter
 from activations.models import SmmOrder
 from activations.providers.smm import PROVIDERS
 from activations.services import smm
+from activations.services.smm.orders import can_be_found
 from wallets.admin import finding
-from wallets.admin.dialogs import AmountField, OnceDialog, ReasonDialog, dialog, once
+from wallets.admin.dialogs import dialog, once
 from wallets.admin.filters import CustomerFilter
-from wallets.admin.look import NOTHING, badge, digits, in_words, link, moment, money, page_of, span, staff
+from wallets.admin.look import NOTHING, badge, in_words, link, moment, money, page_of, span, staff
 from wallets.admin.pages import ReadOnlyPage
 from wallets.models import Transaction
 from wallets.services import refund
-from wallets.services.movements import refundable
 
 Status = SmmOrder.Status
 TONES = {
     "requested": "info", "calling": "info", "unknown": "danger", "pending": "primary", "in_progress": "primary",
     "partial": "warning", "completed": "success", "canceled": "", "failed": "warning",
 }  # fmt: skip
-
-
-class SmmOrderDialog(ReasonDialog):
-    model = SmmOrder
-
-    def about(self) -> list[tuple[str, Any]]:
-        row = self.row
-        return [
-            ("Order", f"{row}, {row.quantity:,}"),
-            ("Link", row.link),
-            ("Status", row.get_status_display()),
-            ("Price", in_words(row.price, row.currency)),
-            ("Provider", f"{row.provider}, order {row.provider_order_id or 'unknown'}"),
-        ]
-
-
-class PlacedDialog(SmmOrderDialog):
-    provider_order_id = forms.RegexField(
-        r"\A[!-~]{1,64}\Z", label="Number of the order at the provider", widget=UnfoldAdminTextInputWidget
-    )
-    field_order = ("provider_order_id", "reason")
-
-
-class SettleDialog(SmmOrderDialog):
-    ending = forms.ChoiceField(
-        choices=[(status.value, status.label) for status in SmmOrder.FINAL], widget=UnfoldAdminSelectWidget
-    )
-    remains = forms.IntegerField(
-        required=False, min_value=0, max_value=2**31 - 1, widget=UnfoldAdminIntegerFieldWidget,
-        help_text="Only for a partial one: how many were not delivered.",
-    )  # fmt: skip
-    field_order = ("ending", "remains", "reason")
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        remains, is_partial = cleaned.get("remains"), cleaned.get("ending") == Status.PARTIAL
-        if is_partial and (remains is None or self.row is None or remains > self.row.quantity):
-            self.add_error("remains", "How many were not delivered: at most what was ordered.")
-        return cleaned
-
-
-class SmmRefundDialog(OnceDialog):
-    model = SmmOrder
-    amount = AmountField(min_value=Decimal("0.000001"), help_text="All that is left, or a part of it.")
-    field_order = ("amount", "reason")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if self.row is not None and self.row.charge is not None:
-            self.fields["amount"].initial = digits(refundable(self.row.charge))
-
-    def about(self) -> list[tuple[str, Any]]:
-        charge = self.row.charge
-        left = refundable(charge) if charge else Decimal(0)
-        return [("Order", self.row), ("Still refundable", money(left, self.row.currency))]
-
-
-class SmmStatusFilter(DropdownFilter):
-    title = "status"
-    parameter_name = "status"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        return [("open", "Open, whatever it is"), *Status.choices]
-
-    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
-        if self.value() == "open":
-            return queryset.filter(status__in=(*SmmOrder.UNSETTLED, *SmmOrder.RUNNING))
-        return queryset.filter(status=self.value()) if self.value() else queryset
-
-
-class SmmAttentionFilter(DropdownFilter):
-    title = "attention"
-    parameter_name = "staff"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        return [("yes", "Needs staff"), ("contradicted", "Contradicted after its end")]
-
-    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
-        if self.value() == "contradicted":
-            return queryset.exclude(contradiction="")
-        return queryset.filter(needs_staff=True) if self.value() else queryset
-
-
-class SmmProviderFilter(DropdownFilter):
-    title = "provider"
-    parameter_name = "provider"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        return [(name, name) for name in PROVIDERS]
-
-    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
-        return queryset.filter(provider=self.value()) if self.value() else queryset
 
 
 @admin.register(SmmOrder)
@@ -159,6 +64,7 @@ class SmmOrderAdmin(ReadOnlyPage):
     actions_detail = (
         "it_was_placed",
         "it_was_not_placed",
+        "deal_with_it",
         "ask_again",
         "cancel_it",
         "refill_it",
@@ -300,6 +206,16 @@ class SmmOrderAdmin(ReadOnlyPage):
         return f"{row} is {now.get_status_display().lower()}.{noted}"
 
     @dialog(
+        "It is dealt with", SmmOrderDialog, submit="It is dealt with", icon="done_all",
+        explain="You have seen what the provider did after the end of this order. No money moves here.",
+    )  # fmt: skip
+    def deal_with_it(self, request: HttpRequest, form: SmmOrderDialog, row: SmmOrder) -> str:
+        if smm.deal_with(order=row):
+            said = row.contradiction or "needed staff"
+            self.log_change(request, row, f"Dealt with ({said}): {form.cleaned_data['reason']}")
+        return f"{row} no longer asks for anybody."
+
+    @dialog(
         "Cancel", SmmOrderDialog, submit="Ask to cancel", icon="cancel", variant=ActionVariant.DANGER,
         explain="The provider is asked to stop. Its next report says what became of that; the rest goes back then.",
     )  # fmt: skip
@@ -363,7 +279,8 @@ def fitting_actions(order: SmmOrder) -> set[str]:
     can = {
         "it_was_placed": order.status == Status.UNKNOWN,
         "it_was_not_placed": order.status == Status.UNKNOWN,
-        "ask_again": bool(order.provider_order_id) or order.status in SmmOrder.UNSETTLED,
+        "deal_with_it": order.is_final and (order.needs_staff or bool(order.contradiction)),
+        "ask_again": bool(order.provider_order_id) or (order.status in SmmOrder.UNSETTLED and can_be_found(order)),
         "cancel_it": is_running and order.service.can_cancel and order.cancel_asked_at is None,
         "refill_it": order.status in SmmOrder.DELIVERED and order.service.can_refill,
         "settle_it": is_running,

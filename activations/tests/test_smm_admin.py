@@ -130,7 +130,16 @@ def test_a_link_that_tries_to_be_html_is_shown_as_text(boss, booster, buyer, fol
 # --- Orders: doing -----------------------------------------------------------------------------------------
 
 
-ACTIONS = ("it_was_placed", "it_was_not_placed", "ask_again", "cancel_it", "refill_it", "settle_it", "refund_it")
+ACTIONS = (
+    "it_was_placed",
+    "it_was_not_placed",
+    "deal_with_it",
+    "ask_again",
+    "cancel_it",
+    "refill_it",
+    "settle_it",
+    "refund_it",
+)
 
 
 @pytest.mark.parametrize("action", ACTIONS)
@@ -150,7 +159,7 @@ def offered(client: Client, order: SmmOrder) -> set[str]:
 
 
 def test_only_what_fits_is_offered(boss, booster, order, lost):
-    assert offered(boss, lost) == {"it_was_placed", "it_was_not_placed", "ask_again"}
+    assert offered(boss, lost) == {"it_was_placed", "it_was_not_placed"}
     assert offered(boss, order) == {"ask_again", "cancel_it", "settle_it"}
     report(booster, order, "completed")
     assert offered(boss, order) == {"ask_again", "refill_it", "refund_it"}
@@ -197,6 +206,21 @@ def test_asking_again_takes_what_the_provider_says(boss, booster, buyer, order):
 
 def test_a_silent_provider_is_told_in_the_dialog(boss, order):
     assert "does not answer" in send(boss, order, "ask_again").content.decode()
+
+
+def test_what_a_provider_did_after_the_end_is_dealt_with_once(boss, booster, buyer, order):
+    report(booster, order, "completed")
+    orders.take_report(order.pk, OrderReport(Status.CANCELED))
+    assert shown(boss, SmmOrder, staff="contradicted") == [order.pk]
+    assert "deal_with_it" in offered(boss, order)
+    for _ in range(2):
+        send(boss, order, "deal_with_it", reason="The panel has paid us back")
+    assert shown(boss, SmmOrder, staff="contradicted") == []
+    assert ("The panel has paid us back" in logged(), purse(buyer)[0]) == (True, FUNDS - PRICE)
+
+
+def test_what_has_not_ended_cannot_be_dealt_with(boss, lost):
+    assert "has not ended" in send(boss, lost, "deal_with_it").content.decode()
 
 
 def test_cancel_and_refill_ask_the_provider_and_are_logged(boss, booster, order):

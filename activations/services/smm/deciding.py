@@ -1,6 +1,6 @@
 """What only a person can know: staff say what became of an order."""
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 
 from activations.errors import OrderDecided, ProviderOrderTaken
 from activations.models import SmmOrder
@@ -52,3 +52,19 @@ def settle_by_hand(*, order: SmmOrder, status: str, remains: int | None = None, 
     if current.status != wanted:
         raise OrderDecided
     return current
+
+
+@transaction.atomic
+def deal_with(*, order: SmmOrder) -> bool:
+    """Staff have dealt with what its provider did after an order's end: it no longer asks for them. No money moves.
+
+    False where there was nothing to deal with. Raises OrderDecided for one that has not ended.
+    """
+    locked = SmmOrder.objects.locked().get(pk=order.pk)
+    if not locked.is_final:
+        raise OrderDecided("This order has not ended.")
+    asked = locked.needs_staff or bool(locked.contradiction)
+    locked.needs_staff = False
+    locked.contradiction = ""
+    locked.save(update_fields=["needs_staff", "contradiction"])
+    return asked
