@@ -1,9 +1,12 @@
 """The totals of house accounts: every entry counted once, however late it commits."""
 
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
-from django.db import connection, transaction
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Max, Sum
 
 from wallets.models import Account, AccountTotal, Transaction
@@ -91,3 +94,18 @@ def test_an_account_balance_is_the_roll_up_and_what_came_since():
     roll_up_accounts()
     spend(wallet, "2")
     assert (total(), balance(), balance("cash:bank")) == (-1, -3, 10)
+
+
+def test_after_a_restored_dump_the_readmes_statements_let_the_roll_up_go_on():
+    spend(make_wallet("10"), "1")
+    roll_up_accounts()
+    statements = re.search(r"### Restoring.*?```sql\n(.*?)```", Path(settings.BASE_DIR, "README.md").read_text(), re.S)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE wallets_rollup SET horizon = 9000000000000000000")  # another server's numbers
+        with pytest.raises(DatabaseError, match="ahead"):
+            cursor.execute("SELECT wallets_roll_up()")
+        cursor.execute(statements[1])
+    assert roll_up_accounts() == 4
+    assert (total(), total("cash:bank")) == (-1, 10)
+    with pytest.raises(DatabaseError, match="never changed"):
+        Transaction.objects.update(kind="other")
