@@ -1,12 +1,17 @@
 """The suite runs on a real PostgreSQL of its own, without fsync, ended with the suite."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import django
 import pytest
 
 from config import database, env
+
+# A suite started in the background ignores Ctrl-C, and every process it starts inherits that: the tests that send one
+# would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ.setdefault("SALDO_DATA", str(env.BASE_DIR / ".data" / "test"))
 os.environ["SALDO_ENV"] = "test"
