@@ -194,7 +194,7 @@ def test_the_platform_list_names_the_product(caller, statement):
         (TRANSACTIONS, "reference=activation:1:refund", [2]),
         (TRANSACTIONS, "since=2000-01-01T00:00:00Z", [0, 1, 2, 3, 4]),
         (TRANSACTIONS, "until=2000-01-01", []),
-        (TRANSACTIONS, "since=0001-01-01T00:00:00%2B14:00", [0, 1, 2, 3, 4]),
+        (TRANSACTIONS, "since=0001-01-02T00:00:00%2B14:00", [0, 1, 2, 3, 4]),
         (HISTORY, "type=credit", [2, 4]),
         (PLATFORM, "type=sms_purchase", [0, 3]),
         (PLATFORM, "kind=deposit", [4]),
