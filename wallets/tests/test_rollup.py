@@ -30,7 +30,7 @@ def balance(code="revenue:sms"):
 
 
 def roll_up():
-    """Roll up once nothing older runs: another suite's transaction on this server may hold the horizon back a moment."""
+    """Roll up once nothing older runs: another suite's transaction on this server may hold the horizon back."""
     passed = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint > max(xact) FROM wallets_transaction"
     deadline = time.monotonic() + 60
     with connection.cursor() as cursor:
