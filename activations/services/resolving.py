@@ -39,9 +39,8 @@ def resolve(activation: Activation) -> Activation:
         )
         if given is not None:
             return numbers.give_number(activation.pk, given)
-    except ProviderError as refusal:
-        return numbers.fail(activation.pk, refusal.code)
-    except OutcomeUnknown:
+    except (OutcomeUnknown, ProviderError):
+        # A provider that refuses to say, or is not configured now, has not said that it gave none.
         return _ask_again_later(activation.pk)
     except Exception:
         log.exception("provider did not say what it did", activation=activation.pk, provider=activation.provider)

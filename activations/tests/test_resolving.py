@@ -67,11 +67,12 @@ def test_an_unknown_order_that_was_given_none_gives_its_money_back(provider, buy
     assert differences() == []
 
 
-def test_a_clear_no_to_the_question_is_a_no_to_the_order(provider, buyer, offer):
+def test_a_refusal_to_say_is_no_answer_and_the_money_stays(provider, buyer, offer):
     order = unknown(provider, buyer, given=False)
     provider.before["find"] = ProviderError("no_numbers_available")
     tick(order)
-    assert (order.status, order.failure, purse(buyer)) == (Status.FAILED, "no_numbers_available", NOTHING_HELD)
+    activation = Activation.objects.get()
+    assert (activation.status, activation.hold.status) == ("unknown", "active")
 
 
 @pytest.mark.parametrize("silence", [OutcomeUnknown(), ZeroDivisionError()])

@@ -177,9 +177,8 @@ def resolve(subscription: Subscription) -> Subscription:
         )
         if given is not None:
             return give_number(current.pk, given)
-    except ProviderError as refusal:
-        return fail(current.pk, refusal.code)
-    except OutcomeUnknown:
+    except (OutcomeUnknown, ProviderError):
+        # A provider that refuses to say, or is not configured now, has not said that it gave none.
         return _ask_again_later(current.pk)
     except Exception:
         log.exception("provider did not say what it did", subscription=current.pk, provider=current.provider)
