@@ -4,17 +4,22 @@ from notifications.models.channel import Channel
 from notifications.models.message import Message
 from notifications.models.pace import ProviderPace
 from notifications.models.report import DeliveryReport
+from notifications.models.route import Route
 from notifications.models.sandbox import SandboxMessage
 from notifications.models.sender import Sender
+from notifications.models.sending import Chunk, Sending
 from notifications.models.template import MessageTemplate, TemplateVersion
 
 __all__ = [
     "Channel",
+    "Chunk",
     "DeliveryReport",
     "Message",
     "MessageTemplate",
     "ProviderPace",
+    "Route",
     "SandboxMessage",
     "Sender",
+    "Sending",
     "TemplateVersion",
 ]

@@ -2,10 +2,12 @@ import uuid
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
+from catalog.models import Product
 from notifications.models.channel import Channel
 from notifications.models.sender import Sender
+from notifications.models.sending import Chunk
 from notifications.models.template import MessageTemplate, TemplateVersion
 from wallets.models import Customer, Transaction, Wallet
 from wallets.models.ledger import money
@@ -49,9 +51,11 @@ class Message(models.Model):
         DONE = "done", "Done"  # the provider has it, or it is over without
 
     class Billing(models.TextChoices):
+        HELD = "held", "Held"  # its price is set aside in its chunk's hold
         CHARGED = "charged", "Charged"  # its price was taken
         REFUNDED = "refunded", "Refunded"  # and given back
-        FREE = "free", "Free"  # test and dry run
+        RELEASED = "released", "Released"  # set aside, never taken, and given back
+        FREE = "free", "Free"  # test, dry run, and recipients who are not sent to
 
     FINAL = (
         State.DELIVERED, State.READ, State.UNDELIVERED, State.FAILED, State.REJECTED, State.EXPIRED, State.CANCELED,
@@ -66,6 +70,15 @@ class Message(models.Model):
     mode = models.CharField(max_length=8, default="live", help_text="test and dryrun move no money.")
     idempotency_key = models.CharField(max_length=300, null=True, blank=True)  # noqa: DJ001  (unique where present)
 
+    chunk = models.ForeignKey(
+        Chunk, on_delete=models.PROTECT, null=True, blank=True, related_name="messages",
+        help_text="Of the sending it is a part of.",
+    )  # fmt: skip
+    retry_of = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="retries", db_index=False,
+        help_text="The failed one it was sent again for.",
+    )  # fmt: skip
+
     channel = models.CharField(max_length=10, choices=Channel)
     sender = models.ForeignKey(Sender, on_delete=models.PROTECT, null=True, blank=True, related_name="messages")
     template = models.ForeignKey(
@@ -75,22 +88,29 @@ class Message(models.Model):
         TemplateVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="messages"
     )
     to = models.CharField(max_length=254, help_text="E.164, or an e-mail address.")
+    redirected_to = models.CharField(max_length=254, blank=True, help_text="Where it went instead, in test mode.")
+    destination = models.ForeignKey(
+        Product, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False,
+        help_text="Whose rate it was priced at.",
+    )  # fmt: skip
     variables: "models.JSONField[Any, Any]" = models.JSONField(default=dict, blank=True)
-    body = models.TextField(blank=True, help_text="As the recipient reads it.")
+    body = models.TextField(blank=True, help_text="As the recipient reads it; empty where its sending has the text.")
     erase_after = models.DateTimeField(help_text="Body and variables are erased after this.")
     erased_at = models.DateTimeField(null=True, blank=True)
 
     quantity = models.PositiveIntegerField(default=1, help_text="What is priced: messages, or segments of an SMS.")
     price = money(help_text="For all of it, in the wallet's currency: what was quoted is what is taken.")
+    tax = money(default=0, help_text="Of the price, tax.")
     currency = models.CharField(max_length=3)
     unit_price = money(help_text="Of one, in the currency of the price list.")
     original_amount = money(null=True, blank=True)
     original_currency = models.CharField(max_length=3, null=True, blank=True)  # noqa: DJ001  (no conversion)
     rate = models.DecimalField(max_digits=24, decimal_places=12, null=True, blank=True)
     refund_undelivered = models.BooleanField(default=True, help_text="The product's policy when it was sold.")
-    charge = models.OneToOneField(
-        Transaction, on_delete=models.DO_NOTHING, null=True, blank=True, related_name="message", db_constraint=False
-    )
+    charge = models.ForeignKey(
+        Transaction, on_delete=models.DO_NOTHING, null=True, blank=True, related_name="messages", db_constraint=False,
+        db_index=False, help_text="What took its price, with that of others where they were taken together.",
+    )  # fmt: skip
     billing = models.CharField(max_length=10, choices=Billing, default=Billing.CHARGED)
     cost = money(null=True, blank=True, help_text="What the provider took; empty until it says so.")
     cost_currency = models.CharField(max_length=3, blank=True)
@@ -132,13 +152,18 @@ class Message(models.Model):
                 name="message_one_in_flight_per_recipient",
             ),
             models.CheckConstraint(condition=Q(price__gte=0), name="message_price_not_negative"),
+            models.CheckConstraint(condition=Q(tax__gte=0) & Q(tax__lte=F("price")), name="message_tax_within_price"),
             models.CheckConstraint(
                 condition=Q(billing="free") | Q(mode="live"), name="message_outside_live_mode_is_free"
+            ),
+            models.UniqueConstraint(
+                fields=("retry_of",), condition=Q(retry_of__isnull=False), name="message_retried_once"
             ),
         )
         indexes = (
             models.Index(fields=("customer", "-id"), name="message_by_customer"),
             models.Index(fields=("to", "-id"), name="message_by_recipient"),
+            models.Index(fields=("charge",), condition=Q(charge__isnull=False), name="message_by_charge"),
             models.Index(
                 fields=("priority", "due_at", "id"), condition=Q(dispatch="waiting"), name="message_to_dispatch"
             ),

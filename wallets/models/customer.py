@@ -22,11 +22,17 @@ class Customer(models.Model):
     rate_limit_per_minute = models.PositiveIntegerField(
         null=True, blank=True, help_text="Requests a minute over all keys; empty: no limit."
     )
+    tax_percent = models.DecimalField(
+        max_digits=6, decimal_places=3, default=0, help_text="Added to the price of messages; 15 means 15 %."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ("-id",)
         constraints = (
+            models.CheckConstraint(
+                condition=models.Q(tax_percent__gte=0, tax_percent__lte=100), name="customer_tax_percent_sane"
+            ),
             models.CheckConstraint(condition=models.Q(default_region__regex=r"^[A-Z]{2}$"), name="customer_region_iso"),
         )
 
