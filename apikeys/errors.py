@@ -45,6 +45,13 @@ class InvalidLogin(InvalidCredential):
     message = "Wrong e-mail address or password."
 
 
+class KeyExists(DomainError):
+    """A customer has one generated key; it is regenerated or revoked first."""
+
+    code = "key_exists"
+    message = "There is an active API key already. Regenerate or revoke it."
+
+
 class MissingScope(DomainError):
     """The key is good, but not for this. Fact: `scope`."""
 

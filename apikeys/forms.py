@@ -10,8 +10,8 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from apikeys.models import ApiKey, Scope, User
-from apikeys.services import keys
+from apikeys.models import ApiKey, ApiPassword, Scope, User
+from apikeys.services import keys, passwords
 from apikeys.services.terms import check_terms
 from config.errors import InvalidInput
 
@@ -67,5 +67,37 @@ class KeyForm(forms.ModelForm):
                 self.add_error(name if name in self.fields else "wallet", texts)
 
 
+class PasswordForm(forms.ModelForm):
+    """An API password as it is made. Afterwards it is rotated or revoked, never edited."""
+
+    class Meta:
+        model = ApiPassword
+        fields = ("customer", "wallet", "username", "mode")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "wallet" in self.fields:
+            self.fields["wallet"].required = False
+            self.fields["wallet"].help_text = "Empty: the customer's default wallet."
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if not self.errors and "wallet" in self.fields:
+            self._check(cleaned)
+        return cleaned
+
+    def _check(self, cleaned: dict[str, Any]) -> None:
+        try:
+            passwords.check_username(cleaned["username"])
+            cleaned["wallet"] = keys.wallet_for(cleaned["customer"], cleaned["wallet"], None)
+        except InvalidInput as refusal:
+            for name, texts in refusal.errors.items():
+                self.add_error(name if name in self.fields else "wallet", texts)
+
+
 class RevokeForm(BaseDialogForm):
     reason = forms.CharField(max_length=200, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
+
+
+class RotateForm(RevokeForm):
+    pass

@@ -170,6 +170,7 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
         group(
             "Access",
             item("API keys", "key", "apikeys_apikey"),
+            item("API passwords", "password", "apikeys_apipassword"),
             item("Users", "person", "apikeys_user"),
             item("Groups", "badge", "auth_group"),
         ),

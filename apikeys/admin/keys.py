@@ -14,7 +14,16 @@ from apikeys.forms import KeyForm, RevokeForm
 from apikeys.models import ApiKey
 from apikeys.services import keys
 
-KEY_FACTS = ("key_prefix", "status", "last_used_at", "revoked_at", "created_at", "created_by", "pepper_version")
+KEY_FACTS = (
+    "key_prefix",
+    "status",
+    "is_generated",
+    "last_used_at",
+    "revoked_at",
+    "created_at",
+    "created_by",
+    "pepper_version",
+)
 
 
 @admin.register(ApiKey)

@@ -56,6 +56,9 @@ class ApiKey(models.Model):
     mode = models.CharField(max_length=10, choices=Mode, default=Mode.LIVE)
     scopes = ArrayField(models.CharField(max_length=20, choices=Scope), default=every_scope)
     expires_at = models.DateTimeField(null=True, blank=True)
+    is_generated = models.BooleanField(
+        default=False, editable=False, help_text="Made by the customer over plainsms, and replaced there."
+    )
     allowed_ips = ArrayField(
         models.CharField(max_length=43),
         default=list,
@@ -84,6 +87,11 @@ class ApiKey(models.Model):
             models.CheckConstraint(
                 condition=models.Q(rate_limit_per_minute__isnull=True) | models.Q(rate_limit_per_minute__gt=0),
                 name="api_key_rate_limit_positive",
+            ),
+            models.UniqueConstraint(
+                fields=("customer",),
+                condition=models.Q(is_generated=True, revoked_at=None),
+                name="api_key_one_generated_per_customer",
             ),
         )
 

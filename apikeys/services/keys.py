@@ -36,6 +36,7 @@ def issue_key(
     expires_at: datetime | None = None,
     allowed_ips: Iterable[str] = (),
     rate_limit_per_minute: int | None = None,
+    is_generated: bool = False,
 ) -> tuple[ApiKey, str]:
     """Make a key for a customer; return it with the plain key, which is stored nowhere.
 
@@ -48,7 +49,8 @@ def issue_key(
         rate_limit_per_minute=rate_limit_per_minute,
     )  # fmt: skip
     wallet = wallet_for(customer, wallet, currency)
-    key, plain = _insert(ApiKey(customer=customer, wallet=wallet, created_by=actor[:80], **terms))
+    made = ApiKey(customer=customer, wallet=wallet, created_by=actor[:80], is_generated=is_generated, **terms)
+    key, plain = _insert(made)
     log.info("API key issued", key=key.public_id, customer=customer.pk, actor=actor)
     return key, plain
 

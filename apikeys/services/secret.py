@@ -1,4 +1,4 @@
-"""The key itself: its shape, its checksum, its digest. Pure; knows no database.
+"""The secret itself: its shape, its checksum, its digest. Pure; knows no database.
 
 `sgk_`, 43 random base62 characters (256 bits), 6 base62 characters of CRC32 over all before.
 """
@@ -15,6 +15,7 @@ from django.conf import settings
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 MARK = "sgk_"
 RANDOM_CHARACTERS = 43  # 62^43 > 2^256
+PASSWORD_CHARACTERS = 24  # 62^24 > 2^142
 CHECKSUM_CHARACTERS = 6
 PREFIX_CHARACTERS = 8
 SHAPE = re.compile(rf"\A{MARK}[0-9A-Za-z]{{{RANDOM_CHARACTERS + CHECKSUM_CHARACTERS}}}\Z")
@@ -22,8 +23,13 @@ SHAPE = re.compile(rf"\A{MARK}[0-9A-Za-z]{{{RANDOM_CHARACTERS + CHECKSUM_CHARACT
 
 def new_key() -> str:
     """A fresh plain key, from the operating system's randomness."""
-    body = MARK + "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_CHARACTERS))
+    body = MARK + _random(RANDOM_CHARACTERS)
     return body + checksum(body)
+
+
+def new_password() -> str:
+    """A fresh API password: letters and digits alone, so that it survives any query string."""
+    return _random(PASSWORD_CHARACTERS)
 
 
 def prefix_of(key: str) -> str:
@@ -60,3 +66,7 @@ def digest(key: str, pepper_version: str) -> str:
 def digests(key: str) -> list[str]:
     """The key's digest under every pepper in force, newest first."""
     return [digest(key, version) for version in settings.KEY_PEPPERS]
+
+
+def _random(characters: int) -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(characters))

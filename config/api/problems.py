@@ -54,6 +54,7 @@ STATUS_BY_CODE: dict[str, int] = {
     "invalid_service": 400,
     "invalid_country": 400,
     "request_in_progress": 409,
+    "key_exists": 409,
     "too_many_requests": 429,
     "send_in_progress": 429,
     "wrong_state": 409,

@@ -1,0 +1,142 @@
+"""The key a customer generates: one at a time, ending by itself, swapped in one step."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from apikeys.errors import InvalidApiKey, KeyExists, NotAnOwner
+from apikeys.models import ApiKey
+from apikeys.services import generated, keys, passwords
+from apikeys.services.credentials import Credential
+from apikeys.tests.factories import make_customer, make_key
+from config.errors import InvalidInput, NotFound
+from wallets.services import open_wallet
+
+pytestmark = pytest.mark.django_db
+HOME = "203.0.113.7"
+
+
+def asker_of(customer, username="user123", **terms) -> Credential:
+    _, plain = passwords.issue_password(customer=customer, username=username, actor="test", **terms)
+    return passwords.authenticate(username, plain)
+
+
+@pytest.fixture
+def asker(customer) -> Credential:
+    return asker_of(customer)
+
+
+def test_it_is_like_whoever_asks_and_ends_after_the_days_wanted(customer):
+    wallet = open_wallet(customer=customer, currency="NGN")
+    asker = asker_of(customer, currency="NGN", mode="dryrun")
+    key, plain = generated.generate_key(asker=asker, expiry_days=3)
+    assert (key.wallet_id, key.mode, key.scopes) == (wallet.pk, "dryrun", ["read", "messages"])
+    assert abs(key.expires_at - timezone.now() - timedelta(days=3)) < timedelta(minutes=1)
+    assert keys.authenticate(plain, HOME).key_id == key.pk
+
+
+@pytest.mark.parametrize("days", [0, -1, 366])
+def test_it_lives_1_to_365_days(asker, days):
+    for make in (generated.generate_key, generated.regenerate_key):
+        with pytest.raises(InvalidInput):
+            make(asker=asker, expiry_days=days)
+    assert not ApiKey.objects.exists()
+
+
+def test_a_second_one_is_refused_until_the_first_has_expired(asker):
+    generated.generate_key(asker=asker, expiry_days=1)
+    with pytest.raises(KeyExists):
+        generated.generate_key(asker=asker)
+    with time_machine.travel(timezone.now() + timedelta(days=2)):
+        assert generated.generate_key(asker=asker)
+
+
+def test_other_keys_do_not_count(asker, customer):
+    make_key(customer)
+    assert generated.generate_key(asker=asker)
+
+
+def test_regenerating_swaps_and_keeps_where_it_may_be_used_from(asker):
+    old, old_plain = generated.generate_key(asker=asker)
+    ApiKey.objects.update(allowed_ips=[f"{HOME}/32"], rate_limit_per_minute=7)
+    new, new_plain = generated.regenerate_key(asker=asker, expiry_days=9)
+    assert (new.allowed_ips, new.rate_limit_per_minute) == ([f"{HOME}/32"], 7)
+    assert keys.authenticate(new_plain, HOME)
+    with pytest.raises(InvalidApiKey):
+        keys.authenticate(old_plain, HOME)
+    old.refresh_from_db()
+    assert old.revoked_at is not None
+
+
+def test_a_swap_that_fails_leaves_the_old_key(asker, monkeypatch):
+    _, old_plain = generated.generate_key(asker=asker)
+
+    def broken(**_):
+        raise RuntimeError
+
+    monkeypatch.setattr(keys, "issue_key", broken)
+    with pytest.raises(RuntimeError), transaction.atomic():
+        generated.regenerate_key(asker=asker)
+    assert keys.authenticate(old_plain, HOME)
+
+
+def test_nothing_to_regenerate_or_to_revoke(asker, customer):
+    make_key(customer)
+    for act in (generated.regenerate_key, generated.revoke_generated_key):
+        with pytest.raises(NotFound):
+            act(asker=asker)
+
+
+def test_revoking_again_keeps_the_first_moment(asker):
+    generated.generate_key(asker=asker)
+    first = generated.revoke_generated_key(asker=asker).revoked_at
+    assert generated.revoke_generated_key(asker=asker).revoked_at == first
+
+
+def test_a_key_replaces_only_itself(asker, customer):
+    _, plain = generated.generate_key(asker=asker)
+    _, ordinary = make_key(customer)
+    for act in (generated.regenerate_key, generated.revoke_generated_key):
+        with pytest.raises(NotAnOwner):
+            act(asker=keys.authenticate(ordinary, HOME))
+    new, _ = generated.regenerate_key(asker=keys.authenticate(plain, HOME))
+    assert new.scopes == ["read", "messages"]
+
+
+def test_customers_have_one_each(asker):
+    generated.generate_key(asker=asker)
+    assert generated.generate_key(asker=asker_of(make_customer("Other"), "other"))
+
+
+def test_the_database_refuses_a_second_active_one(asker, customer):
+    generated.generate_key(asker=asker)
+    with pytest.raises(IntegrityError, match="api_key_one_generated_per_customer"), transaction.atomic():
+        keys.issue_key(customer=customer, name="Second", is_generated=True, actor="test")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_generate_at_once_one_is_refused(customer):
+    asker, outcomes, start = asker_of(customer), [], threading.Barrier(2)
+
+    def generate() -> None:
+        start.wait()
+        try:
+            generated.generate_key(asker=asker)
+        except KeyExists:
+            outcomes.append("refused")
+        else:
+            outcomes.append("made")
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=generate) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["made", "refused"]
+    assert ApiKey.objects.filter(is_generated=True, revoked_at=None).count() == 1
