@@ -48,3 +48,10 @@ class WrongState(DomainError):
 
     code = "wrong_state"
     message = "This cannot be done in the current status."
+
+
+class DecidedByRecipient(DomainError):
+    """A customer would send to somebody who has asked not to be sent to. Facts: `reason`."""
+
+    code = "decided_by_recipient"
+    message = "The recipient has asked for this. Only the recipient can take it back."

@@ -14,6 +14,7 @@ from activations.providers import SANDBOX
 from activations.services import number_texts, settlement
 from activations.services.codes import extract_code
 from activations.services.phones import e164
+from notifications.services import suppressions
 from wallets.services import emit
 
 log = structlog.get_logger(__name__)
@@ -115,7 +116,21 @@ def _file(message: InboundMessage, activation_id: int | None) -> InboundMessage:
         message.save(force_insert=True)
     else:
         _hand_over(message, activation)
+    _hear(message)
     return message
+
+
+def _hear(message: InboundMessage) -> None:
+    """STOP and START are for whoever the SMS was for: their messages to its sender are held back, or go again."""
+    suppressions.hear(customer_id=_hearer(message), sender=message.sender, text=message.text, to=message.to)
+
+
+def _hearer(message: InboundMessage) -> int | None:
+    if message.subscription is not None:
+        return message.subscription.customer_id
+    if message.activation is not None and message.state in {State.MATCHED, State.EXTRA}:
+        return message.activation.customer_id
+    return None
 
 
 def _hand_over(message: InboundMessage, activation: Activation) -> None:

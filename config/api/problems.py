@@ -58,6 +58,7 @@ STATUS_BY_CODE: dict[str, int] = {
     "too_many_requests": 429,
     "send_in_progress": 429,
     "wrong_state": 409,
+    "decided_by_recipient": 409,
     "reference_conflict": 409,
 }
 

@@ -8,6 +8,7 @@ from notifications.models.route import Route
 from notifications.models.sandbox import SandboxMessage
 from notifications.models.sender import Sender
 from notifications.models.sending import Chunk, Sending
+from notifications.models.suppression import Suppression
 from notifications.models.template import MessageTemplate, TemplateVersion
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "SandboxMessage",
     "Sender",
     "Sending",
+    "Suppression",
     "TemplateVersion",
 ]

@@ -117,7 +117,7 @@ class Message(models.Model):
 
     provider = models.CharField(max_length=32)
     provider_message_id = models.CharField(
-        max_length=64, null=True, blank=True, unique=True, help_text="message_sid; reports name it."
+        max_length=255, null=True, blank=True, unique=True, help_text="message_sid; reports name it."
     )  # fmt: skip
     priority = models.PositiveSmallIntegerField(default=1, help_text="0: one-time passwords, before all others.")
     state = models.CharField(max_length=12, choices=State, default=State.ACCEPTED)
@@ -133,6 +133,14 @@ class Message(models.Model):
     sent_at = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True, help_text="When it became final.")
+    opened_at = models.DateTimeField(null=True, blank=True, help_text="E-mail: when it was first opened.")
+    opens = models.PositiveIntegerField(default=0, db_default=0, help_text="How often.")
+    clicked_at = models.DateTimeField(
+        null=True, blank=True, help_text="E-mail: when one of its links was first followed."
+    )
+    clicks = models.PositiveIntegerField(default=0, db_default=0, help_text="How often.")
+    bounced_at = models.DateTimeField(null=True, blank=True, help_text="When its recipient's server sent it back.")
+    complained_at = models.DateTimeField(null=True, blank=True, help_text="When its recipient called it spam.")
     due_at = models.DateTimeField(null=True, blank=True, help_text="When a tick has to look at it again.")
     attempts = models.PositiveIntegerField(default=0, help_text="How often a tick looked since the last change.")
 

@@ -20,7 +20,7 @@ class DeliveryReport(models.Model):
         CONTRADICTS = "contradicts", "Contradicts"  # the message had ended otherwise; it moved no money
         UNKNOWN = "unknown", "Unknown word"  # a status nobody knows
 
-    provider_message_id = models.CharField(max_length=64)
+    provider_message_id = models.CharField(max_length=255)
     status = models.CharField(max_length=32, help_text="The carrier's own word.")
     error_code = models.CharField(max_length=32, blank=True)
     message = models.ForeignKey(Message, on_delete=models.PROTECT, null=True, blank=True, related_name="reports")

@@ -6,6 +6,7 @@ from notifications.services.reports import receive_report
 from notifications.services.senders import approve_sender, disable_sender, reject_sender, request_sender
 from notifications.services.sending import Notification, send
 from notifications.services.settling import give_up, resolve, settle_due
+from notifications.services.suppressions import hear, lift, lift_for_customer, suppress, suppressed_among
 from notifications.services.templates import (
     add_version,
     approve,
@@ -32,6 +33,9 @@ __all__ = [
     "erase_texts",
     "give_up",
     "hand_to_provider",
+    "hear",
+    "lift",
+    "lift_for_customer",
     "pause",
     "receive_report",
     "reject",
@@ -42,4 +46,6 @@ __all__ = [
     "send",
     "settle_due",
     "submit",
+    "suppress",
+    "suppressed_among",
 ]
