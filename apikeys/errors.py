@@ -52,6 +52,22 @@ class KeyExists(DomainError):
     message = "There is an active API key already. Regenerate or revoke it."
 
 
+class InvalidClient(InvalidCredential):
+    """A client id and a token that do not belong together: unknown, misread, revoked, from elsewhere."""
+
+    code = "invalid_client"
+    message = "Authentication failed — check your X-Client-Id and token"
+
+
+class MissingClient(InvalidClient):
+    """One of the two headers is not there. Nothing was guessed, so nothing is counted."""
+
+
+class CredentialRevoked(DomainError):
+    code = "credential_revoked"
+    message = "This credential is revoked."
+
+
 class MissingScope(DomainError):
     """The key is good, but not for this. Fact: `scope`."""
 

@@ -17,10 +17,11 @@ from apikeys.errors import (
     InvalidToken,
     MalformedApiKey,
     MissingApiKey,
+    MissingClient,
     MissingToken,
 )
 from apikeys.models import User
-from apikeys.services import guessing, keys
+from apikeys.services import client_door, guessing, keys
 from apikeys.services.credentials import Credential
 
 TOKEN_SHAPE = re.compile(r"\A[0-9a-f]{64}\Z")
@@ -30,7 +31,7 @@ class CredentialAuthentication(BaseAuthentication):
     """Base of every way in for machines: a subclass says who it is, failures are counted here.
 
     `identify` returns the Credential or raises an InvalidCredential. Where nothing was sent
-    at all (MissingApiKey) nothing is counted.
+    at all (MissingApiKey, MissingClient) nothing is counted.
     """
 
     def identify(self, request: Request, address: str) -> Credential:
@@ -40,7 +41,7 @@ class CredentialAuthentication(BaseAuthentication):
         address = client_address(request._request)
         try:
             credential = self.identify(request, address)
-        except MissingApiKey:
+        except (MissingApiKey, MissingClient):
             raise
         except MalformedApiKey:
             guessing.count_malformed(address)
@@ -78,6 +79,15 @@ class ApiKeyAuthentication(CredentialAuthentication):
             raise ExpiredApiKey(self.expired_message) from None
         except InvalidApiKey as error:
             raise type(error)(self.invalid_message) from None
+
+
+class ClientAuthentication(CredentialAuthentication):
+    """A client id in `X-Client-Id`, and its secret, encrypted, in `Authorization: Bearer`."""
+
+    def identify(self, request: Request, address: str) -> Credential:
+        return client_door.authenticate_client(
+            client_id=request.headers.get("X-Client-Id"), token=bearer(request), address=address
+        )
 
 
 class DashboardAuthentication(BaseAuthentication):

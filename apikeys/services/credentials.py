@@ -11,6 +11,7 @@ class Credential:
     """Which customer, which wallet, which mode, which scopes. Holds nothing secret.
 
     `kind` is the word before the public id wherever an actor is named: `key:sgk_ab12`.
+    In test mode messages go to `test_phone` and `test_email`, where the credential has them.
     """
 
     key_id: int
@@ -24,6 +25,8 @@ class Credential:
     rate_limit_per_minute: int | None = None
     customer_rate_limit_per_minute: int | None = None
     kind: str = "key"
+    test_phone: str = ""
+    test_email: str = ""
 
     @property
     def actor(self) -> str:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from apikeys.models import ApiKey, Membership, User
-from apikeys.services import keys
+from apikeys.models import ApiKey, ClientCredential, Membership, User
+from apikeys.services import clients, keys
 from wallets.models import Customer
 from wallets.services import open_customer
 
@@ -16,6 +16,10 @@ def make_customer(name: str = "Acme", currency: str = "USD") -> Customer:
 
 def make_key(customer: Customer, **terms: Any) -> tuple[ApiKey, str]:
     return keys.issue_key(**{"customer": customer, "name": "Production key", "actor": "test", **terms})
+
+
+def make_client(customer: Customer, **terms: Any) -> tuple[ClientCredential, clients.ClientSecrets]:
+    return clients.issue_client(**{"customer": customer, "name": "Shop", "actor": "test", **terms})
 
 
 def make_user(customer: Customer | None = None, email: str = "ann@example.com", role: str = "owner") -> User:

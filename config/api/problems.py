@@ -36,6 +36,7 @@ STATUS_BY_CODE: dict[str, int] = {
     "unauthenticated": 401,
     "api_key_required": 401,
     "invalid_api_key": 401,
+    "invalid_client": 401,
     "token_required": 401,
     "invalid_token": 401,
     "invalid_login": 401,
