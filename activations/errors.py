@@ -44,6 +44,11 @@ class ActivationCompleted(DomainError):
     message = "An SMS was received: the activation can no longer be canceled."
 
 
+class ActivationNotReceived(DomainError):
+    code = "activation_not_received"
+    message = "No SMS has been received: the activation cannot be finished."
+
+
 class SmmOrderRefused(DomainError):
     """The provider said no. Everything was given back."""
 

@@ -9,11 +9,12 @@ from django.shortcuts import render
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
 
+from activations.dialects.smsgig.base import SMSGIG
 from config import docs
 from config.api import NATIVE, Contract, Problem, contract_of, problem_of, route
 from config.status import status
 
-CONTRACTS: Iterable[Contract] = (NATIVE,)
+CONTRACTS: Iterable[Contract] = (NATIVE, SMSGIG)
 
 
 def search(request: HttpRequest) -> HttpResponse:
@@ -35,6 +36,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("wallets.api.urls")),
     path("", include("activations.api.urls")),
     path("", include("activations.api.smm.urls")),
+    path("", include("activations.dialects.smsgig.urls")),
     path("", include("notifications.api.urls")),
     path("", include("catalog.api.urls")),
 ]

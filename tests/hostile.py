@@ -8,6 +8,7 @@ from tests.wire import V1
 SENDING = {
     f"{V1}/activations/buy": {"service": "telegram", "country": "US"},
     f"{V1}/activations/1/cancel": {},
+    f"{V1}/activations/1/finish": {},
     f"{V1}/monthly-numbers/purchase": {"country": "US"},
     f"{V1}/monthly-numbers/subscriptions/1/cancel": {},
     "/api/developer/auth/token": {"email": "owner@demo.example", "password": "not the password"},
@@ -16,7 +17,7 @@ SENDING = {
 }
 # Fields that may be left out, and one that nobody knows.
 MORE = {
-    f"{V1}/activations/buy": ["unknown"],
+    f"{V1}/activations/buy": ["area_code", "carrier", "settlement", "unknown"],
     f"{V1}/monthly-numbers/purchase": ["auto_renew", "unknown"],
     f"{V1}/monthly-numbers/subscriptions/1/cancel": ["now"],
     "/api/developer/api-keys": [

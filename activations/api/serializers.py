@@ -33,10 +33,19 @@ WORDS: Mapping[str, str] = {
 class BuyInput(serializers.Serializer[Any]):
     service = Text(max_length=100, help_text="Service slug, such as telegram.")
     country = Text(max_length=2, help_text="Country code, such as US.")
+    area_code = Text(max_length=8, required=False, allow_blank=True, help_text="Preferred, never insisted on.")
+    carrier = Text(max_length=64, required=False, allow_blank=True, help_text="Preferred, never insisted on.")
+    settlement = serializers.ChoiceField(
+        Activation.Settlement.choices,
+        required=False,
+        help_text="on_delivery: held, taken with the first SMS. upfront: taken at once, refunded without an SMS.",
+    )
 
     def wish(self) -> Wish:
-        """What is wanted. A missing or mistyped field is an invalid one: 400 in this contract."""
+        """What is wanted. A service or country that is missing or mistyped is an invalid one: 400 in this contract."""
         if not self.is_valid():
+            if not {"service", "country"} & self.errors.keys():
+                raise serializers.ValidationError(self.errors)
             raise (InvalidService if "service" in self.errors else InvalidCountry)
         return Wish(**self.validated_data)
 

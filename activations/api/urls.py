@@ -14,6 +14,7 @@ urlpatterns = [
     route(f"{V1}/{{activation_id}}", views.ActivationDetail.as_view(), "activation"),
     route(f"{V1}/{{activation_id}}/check-sms", views.CheckSms.as_view(), "activation-check-sms"),
     route(f"{V1}/{{activation_id}}/cancel", views.Cancel.as_view(), "activation-cancel"),
+    route(f"{V1}/{{activation_id}}/finish", views.Finish.as_view(), "activation-finish"),
     route(f"{NUMBERS}/inventory", number_views.Inventory.as_view(), "number-inventory"),
     route(f"{NUMBERS}/purchase", number_views.Purchase.as_view(), "number-purchase"),
     route(f"{NUMBERS}/outlook", number_views.Outlook.as_view(), "number-outlook"),

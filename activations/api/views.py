@@ -81,6 +81,14 @@ class CheckSms(ActivationsView):
         return Response({"data": SmsShown(found).data})
 
 
+class Finish(ActivationsView):
+    @extend_schema(tags=TAG, summary="Finish an activation", request=None, responses={200: schema.One})
+    @scoped(Scope.ACTIVATIONS)
+    def post(self, request: Request, activation_id: str) -> Response:
+        finished = services.finish(activation=self.one(activation_id))
+        return Response({"data": ActivationShown(finished).data})
+
+
 class Cancel(ActivationsView):
     @extend_schema(tags=TAG, summary="Cancel an activation", request=None, responses={200: schema.One})
     @scoped(Scope.ACTIVATIONS)

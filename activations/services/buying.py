@@ -13,6 +13,7 @@ from activations.models import Activation
 from activations.providers import SANDBOX, OutcomeUnknown, ProviderError, provider_for
 from activations.services import numbers, settlement
 from activations.services.resolving import resolve
+from activations.services.stock import cheapest, for_sale
 from catalog.errors import InvalidCountry
 from catalog.models import Country, Offer, Service
 from catalog.services.lookup import find_country, find_service
@@ -88,9 +89,7 @@ def _candidates(buyer: Buyer, wish: Wish) -> list[Quote[Offer]]:
     quotes = quote(customer_id=buyer.customer_id, service=service, country=country, currency=buyer.currency)
     if not quotes:
         raise _why_none(service, country)
-    # A pretend number is never sold for real money where the sandbox is off.
-    real = [found for found in quotes if settings.SANDBOX or not buyer.moves_money or found.offer.provider != SANDBOX]
-    return [found for found in real if found.amount == real[0].amount]
+    return cheapest(for_sale(quotes, buyer))
 
 
 def _why_none(service: Service, country: Country) -> DomainError:

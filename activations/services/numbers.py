@@ -104,7 +104,7 @@ def give_number(activation_id: int, given: GivenNumber) -> Activation:
     if locked.provider_number_id != given.id:
         _give_back_second(locked, given)
     elif locked.status == Status.FAILED:
-        give_back_stray(locked)
+        return_number(locked)
     return locked
 
 
@@ -137,17 +137,17 @@ def _start(locked: Activation, given: GivenNumber, phone: str) -> None:
     inbound.adopt_early_texts(locked)
 
 
-def give_back_stray(activation: Activation) -> None:
-    """Give back a number that came when its order was over; tried again later until the provider takes it."""
+def return_number(activation: Activation) -> None:
+    """Give back the number of an order that is over; tried again later until the provider takes it."""
     due_at = None
     try:
         provider_for(activation.provider).give_back(
             activation.provider_number_id, deadline_seconds=settings.PROVIDER_DEADLINE_SECONDS
         )
     except Exception:
-        log.exception("stray number could not be given back", activation=activation.pk, provider=activation.provider)
+        log.exception("number could not be given back", activation=activation.pk, provider=activation.provider)
         due_at = timezone.now() + backoff(activation.attempts)
-    Activation.objects.filter(pk=activation.pk, status=Status.FAILED).update(due_at=due_at)
+    Activation.objects.filter(pk=activation.pk, status=activation.status).update(due_at=due_at)
 
 
 def _give_back_second(activation: Activation, given: GivenNumber) -> None:

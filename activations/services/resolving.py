@@ -85,8 +85,8 @@ def _look_at(activation: Activation) -> None:
         resolve(activation)
     elif activation.status in {Status.WAITING, Status.RECEIVED, Status.CLOSING}:
         closing.expire(activation)
-    elif activation.status == Status.FAILED and activation.provider_number_id:
-        numbers.give_back_stray(activation)
+    elif activation.status in {Status.FAILED, Status.FINISHED} and activation.provider_number_id:
+        numbers.return_number(activation)
     else:
         Activation.objects.filter(pk=activation.pk).update(due_at=None)
 

@@ -177,6 +177,26 @@ def test_after_an_sms_it_cannot_be_canceled(caller):
     assert (status, body["error"], purse(caller.buyer)) == (409, "activation_completed", (FUNDS - PRICE, 0))
 
 
+def test_finishing_is_for_what_was_received(caller):
+    order = caller.ordered()
+    assert caller.post(f"/{order['id']}/finish")[1]["error"] == "activation_not_received"
+    sms(order)
+    for _ in range(2):
+        status, body = caller.post(f"/{order['id']}/finish")
+        assert (status, body["data"]["status"], body["data"]["code"]) == (200, "completed", "123456")
+    assert Activation.objects.get().status == "finished"
+
+
+def test_a_buyer_may_prefer_an_area_and_pay_up_front(caller, provider):
+    wanted = WANTED | {"area_code": "212", "carrier": "T-Mobile", "settlement": "upfront"}
+    caller.ordered(body=wanted)
+    (request,) = provider.requests
+    assert (request.area_code, request.carrier) == ("212", "T-Mobile")
+    assert purse(caller.buyer) == (FUNDS - PRICE, 0)
+    status, body = caller.buy(body=WANTED | {"settlement": "later"})
+    assert (status, list(body["errors"])) == (422, ["settlement"])
+
+
 def test_a_cancel_that_the_provider_has_not_taken_yet_is_accepted(caller, provider):
     order = caller.ordered()
     provider.before["give_back"] = OutcomeUnknown()

@@ -7,11 +7,11 @@ import pytest
 from django.utils import timezone
 
 from activations import providers
-from activations.errors import ActivationCompleted, RequestInProgress
+from activations.errors import ActivationCompleted, ActivationNotReceived, RequestInProgress
 from activations.models import Activation, InboundMessage
 from activations.providers import OutcomeUnknown, ProviderError
-from activations.services import buy, cancel, expire, look_at_due, receive_text
-from activations.tests.factories import FUNDS, PRICE, differences, let_pass, make_fake_offer, purse, wish
+from activations.services import buy, cancel, expire, finish, look_at_due, receive_text
+from activations.tests.factories import FUNDS, PRICE, crash_at, differences, let_pass, make_fake_offer, purse, wish
 from wallets.models import Event, Hold, Release, Transaction
 
 pytestmark = pytest.mark.django_db
@@ -282,3 +282,43 @@ def test_the_event_tells_the_code_and_carries_its_end(buyer, order):
         "received_at": message.received_at.isoformat(),
     }
     assert (event.customer_id, event.erase_after) == (buyer.customer_id, message.erase_after)
+
+
+# --- Finishing ------------------------------------------------------------------------------------------
+
+
+def test_a_finished_order_gives_the_number_back_and_keeps_the_money(provider, buyer, order):
+    text(order)
+    finished = finish(activation=order)
+    order.refresh_from_db()
+    assert (finished.status, order.due_at, provider.returned) == (Status.FINISHED, None, ["n1"])
+    assert (purse(buyer), text(order, "Another 1111", "sms-2").state) == (EARNED, "extra")
+
+
+def test_finishing_before_an_sms_is_refused(provider, buyer, order):
+    with pytest.raises(ActivationNotReceived):
+        finish(activation=order)
+    order.refresh_from_db()
+    assert (order.status, provider.returned) == (Status.WAITING, [])
+
+
+@pytest.mark.parametrize("dying", ["before", "after"])
+def test_a_crash_while_finishing_leaves_the_number_to_a_tick(provider, buyer, order, dying):
+    text(order)
+    with crash_at(getattr(provider, dying), "give_back"):
+        finish(activation=order)
+    let_pass(order)
+    look_at_due()
+    order.refresh_from_db()
+    assert (order.status, order.due_at, set(provider.returned)) == (Status.FINISHED, None, {"n1"})
+
+
+def test_a_number_that_the_provider_does_not_take_back_is_offered_again(provider, buyer, order):
+    text(order)
+    provider.before["give_back"] = OutcomeUnknown()
+    assert finish(activation=order).status == Status.FINISHED
+    provider.before.clear()
+    let_pass(order)
+    look_at_due()
+    assert provider.returned == ["n1"]
+    assert finish(activation=order).due_at is None

@@ -51,13 +51,16 @@ def sms(order, message_id="sms-1", text="Your code is 482913", **facts):
 # --- The SMS against the end ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ending", ["cancel", "expire"])
-def test_an_sms_and_an_end_at_once_are_never_both_and_never_neither(provider, ending):
+@pytest.mark.parametrize(
+    ("ending", "paid", "rounds"),
+    [("cancel", "upfront", 200), ("cancel", "on_delivery", 100), ("expire", "upfront", 30)],
+)
+def test_an_sms_and_an_end_at_once_are_never_both_and_never_neither(provider, ending, paid, rounds):
     make_fake_offer()
     outcomes = Counter()
-    for number in range(100 if ending == "cancel" else 30):
+    for number in range(rounds):
         buyer = make_buyer(name=str(number))
-        order = buy(buyer=buyer, wish=wish())
+        order = buy(buyer=buyer, wish=wish(settlement=paid))
         if ending == "expire":
             let_pass(order, hours=1)
         end = (lambda: cancel(activation=order)) if ending == "cancel" else (lambda: expire(order))  # noqa: B023
@@ -69,7 +72,7 @@ def test_an_sms_and_an_end_at_once_are_never_both_and_never_neither(provider, en
         assert received.state == ("matched" if has_code else "late")
         outcomes[order.status] += 1
     assert differences() == []
-    assert sum(outcomes.values()) == (100 if ending == "cancel" else 30)
+    assert sum(outcomes.values()) == rounds
 
 
 def meet(monkeypatch, *places):

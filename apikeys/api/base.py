@@ -78,11 +78,14 @@ class KeyView(AuthenticatedView):
         handler = getattr(self, (request.method or "").lower(), None)
         if handler is None:
             return  # answered 405
-        needed = getattr(handler, "scope", str(self.scope))
-        if needed not in self.credential.scopes:
-            raise MissingScope(scope=needed)
+        self.require_scope(getattr(handler, "scope", str(self.scope)))
         if getattr(handler, "spends", False) and not self.credential.may_spend:
             raise AccountSuspended
+
+    def require_scope(self, scope: str) -> None:
+        """Raises MissingScope unless the credential has it."""
+        if scope not in self.credential.scopes:
+            raise MissingScope(scope=str(scope))
 
     def check_throttles(self, request: Request) -> None:
         super().check_throttles(request)

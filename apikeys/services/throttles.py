@@ -19,6 +19,15 @@ ON CONFLICT (bucket, window_start) DO UPDATE SET hits = w.hits + 1
 RETURNING hits
 """
 
+# A row that is in the way until its end; whoever comes after that moves the end.
+PAUSE = """
+INSERT INTO apikeys_throttlewindow AS w (bucket, window_start, ends_at, hits)
+VALUES (%s, 'epoch', clock_timestamp() + make_interval(secs => %s), 1)
+ON CONFLICT (bucket, window_start) DO UPDATE SET hits = w.hits + 1, ends_at = excluded.ends_at
+WHERE w.ends_at <= clock_timestamp()
+RETURNING hits
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -56,6 +65,17 @@ def require(bucket: str, limit: int, window_seconds: int) -> Window:
     if window.exceeded:
         raise TooManyRequests(retry_after_seconds=window.retry_after_seconds)
     return window
+
+
+def require_pause(bucket: str, seconds: int) -> None:
+    """Let the bucket be hit once, and not again until `seconds` later. Raises TooManyRequests in between.
+
+    Exact, where a fixed window lets two hits stand on either side of its end. One statement.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(PAUSE, [_name(bucket, seconds), seconds])
+        if cursor.fetchone() is None:
+            raise TooManyRequests(retry_after_seconds=seconds)
 
 
 def count(bucket: str, window_seconds: int) -> int:

@@ -1,6 +1,7 @@
 """Counting: exact over threads, per window, and gone when it is over."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -96,3 +97,22 @@ def test_control_a_counter_that_reads_and_then_writes_loses_hits():
 
     in_threads(read_then_write)
     assert throttles.count("race", 86_400) < 1 + THREADS
+
+
+# --- Pauses ------------------------------------------------------------------------------------------------
+
+
+def test_a_pause_lets_one_through_and_the_next_when_it_is_over(db):
+    throttles.require_pause("rental:1", 1)
+    with pytest.raises(TooManyRequests) as refusal:
+        throttles.require_pause("rental:1", 1)
+    throttles.require_pause("rental:2", 1)
+    time.sleep(1)
+    throttles.require_pause("rental:1", 1)
+    assert refusal.value.facts == {"retry_after_seconds": 1}
+
+
+def test_an_ended_pause_is_erased_with_the_windows(db):
+    throttles.require_pause("rental:1", 1)
+    time.sleep(1)
+    assert (throttles.erase_ended(), ThrottleWindow.objects.count()) == (1, 0)

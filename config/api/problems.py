@@ -48,6 +48,7 @@ STATUS_BY_CODE: dict[str, int] = {
     "activation_canceled": 410,
     "activation_failed": 410,
     "activation_completed": 409,
+    "activation_not_received": 409,
     "order_not_cancelable": 409,
     "order_not_refillable": 409,
     "order_decided": 409,

@@ -99,6 +99,17 @@ class TransactionQuerySet(models.QuerySet["Transaction"]):
         """One wallet's movements, newest first, in one index range."""
         return self.filter(wallet_id=wallet_id).order_by("-wallet_seq")
 
+    def of_type(self, word: str | None) -> "TransactionQuerySet":
+        """Only `purchase` (what went out), `refund` (what was given back) or `deposit` (what else came in)."""
+        came_back = models.Q(reverses__isnull=False)
+        chosen = {
+            None: models.Q(),
+            "purchase": models.Q(wallet_delta__lt=0),
+            "refund": models.Q(came_back, wallet_delta__gt=0),
+            "deposit": models.Q(~came_back, wallet_delta__gt=0),
+        }
+        return self.filter(chosen[word])
+
     def balance_as_of(self, wallet_id: int, moment: datetime) -> Decimal:
         """What the wallet held in all at `moment`: one index look-up, however long its history."""
         last = self.filter(wallet_id=wallet_id, posted_at__lte=moment).order_by("-posted_at", "-wallet_seq")

@@ -1,0 +1,3 @@
+from activations.tests.conftest import offer, provider
+
+__all__ = ["offer", "provider"]
