@@ -262,6 +262,8 @@ SMM_PANEL_CURRENCY = ENV.str("SMM_PANEL_CURRENCY", default="USD")
 TWILIO_CONTENT_BASE_URL = ENV.str("TWILIO_CONTENT_BASE_URL", default="https://content.twilio.com").rstrip("/")
 # How many messages a provider is handed a second, over all processes; 0: no limit.
 MESSAGES_PER_SECOND = ENV.int("MESSAGES_PER_SECOND", default=50)
+# How many calls to one provider are under way at the same time, for each process that hands messages over.
+PROVIDER_CALLS_AT_ONCE = ENV.int("PROVIDER_CALLS_AT_ONCE", default=16)
 # A message without a final report for this long has expired.
 DELIVERY_REPORT_HOURS = ENV.float("DELIVERY_REPORT_HOURS", default=72)
 # Texts of received SMS and stored idempotent answers are erased after this long.

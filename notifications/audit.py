@@ -10,6 +10,7 @@ _TAKEN = """
       FROM notifications_message m
       LEFT JOIN wallets_transaction c ON c.id = m.charge_id
       LEFT JOIN wallets_transaction t ON t.id = c.id OR t.reverses_id = c.id
+     WHERE m.chunk_id IS NULL
      GROUP BY m.id
 """
 _GIVES_BACK = """(state IN ('failed', 'rejected', 'canceled')
@@ -38,11 +39,11 @@ def checks() -> Iterator[Check]:
             WHERE m.mode = 'live' AND m.channel = 'whatsapp' AND c.amount IS DISTINCT FROM m.price""",
     )
     yield Check(
-        "What a provider took for a message is booked once",
+        "What a provider took for a message on its own is booked once",
         """SELECT format('message %s cost %s, booked %s', m.id, m.cost, coalesce(t.amount, 0))
              FROM notifications_message m
              LEFT JOIN wallets_transaction t ON t.reference = format('message:%s:cost', m.id)
-            WHERE coalesce(m.cost, 0) <> coalesce(t.amount, 0)""",
+            WHERE m.chunk_id IS NULL AND coalesce(m.cost, 0) <> coalesce(t.amount, 0)""",
     )
     yield Check(
         "No message waits for a provider without being looked at",

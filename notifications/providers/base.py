@@ -1,10 +1,10 @@
 """What a carrier of messages must be able to do, and the ways it can fail."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class ProviderError(Exception):
@@ -31,7 +31,7 @@ class SendRequest:
     """One message to send. `reference` is ours and unique; `called_at` is when it was first handed over.
 
     Where `template_id` is set, the provider renders that template of its own with `variables`;
-    `body` is what comes out.
+    `body` is what comes out. The last four are of an e-mail alone.
     """
 
     reference: str
@@ -42,6 +42,10 @@ class SendRequest:
     called_at: datetime
     template_id: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
+    subject: str = ""
+    from_name: str = ""
+    reply_to: str = ""
+    no_tracking: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,3 +97,16 @@ class MessageProvider(Protocol):
 
     def verdict(self, template_id: str, *, deadline_seconds: float) -> Verdict | None:
         """Whether the provider lets a template be sent; None where it has no say. Raises OutcomeUnknown."""
+
+
+@runtime_checkable
+class BatchProvider(MessageProvider, Protocol):
+    """A provider that takes many messages in one call."""
+
+    def send_many(
+        self, requests: Sequence[SendRequest], *, deadline_seconds: float
+    ) -> Mapping[str, Submitted | ProviderError]:
+        """Send each message once; its answer by our reference. One without an answer is unknown.
+
+        Raises ProviderError (a clear no to all of them) or OutcomeUnknown.
+        """

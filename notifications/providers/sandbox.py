@@ -1,17 +1,19 @@
 """A pretend carrier for development and for test keys: it walks the ladder by itself.
 
-The last four digits of a recipient choose other outcomes, see MAGIC.
+The last four digits of a recipient choose other outcomes, see MAGIC; of an e-mail address, the last four
+characters before its @.
 """
 
+import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db import connection
 from django.utils import timezone
 
 from notifications.models import SandboxMessage
@@ -41,13 +43,25 @@ class SandboxProvider:
     needs_template_id = False
 
     def send(self, request: SendRequest, *, deadline_seconds: float) -> Submitted:
-        if request.to.endswith(OPTED_OUT):
-            raise ProviderError("63024", about_recipient=True)
-        remembered = _remember(request)
-        if request.to.endswith(HANGS):
+        answer = self.send_many([request], deadline_seconds=deadline_seconds).get(request.reference)
+        if answer is None:
             time.sleep(min(deadline_seconds, settings.SANDBOX_DELAY_SECONDS))  # hangs, as such providers do
             raise OutcomeUnknown("the sandbox does not answer")
-        return Submitted(remembered.sid)
+        if isinstance(answer, ProviderError):
+            raise answer
+        return answer
+
+    def send_many(
+        self, requests: Sequence[SendRequest], *, deadline_seconds: float
+    ) -> dict[str, Submitted | ProviderError]:
+        answers: dict[str, Submitted | ProviderError] = {
+            request.reference: ProviderError("63024", about_recipient=True)
+            for request in requests
+            if magic_of(request.to) == OPTED_OUT
+        }
+        sids = _remember([request for request in requests if request.reference not in answers])
+        hanging = {request.reference for request in requests if magic_of(request.to) == HANGS}
+        return answers | {name: Submitted(sid) for name, sid in sids.items() if name not in hanging}
 
     def find(
         self, request: SendRequest, *, is_ours_already: Callable[[str], bool], deadline_seconds: float
@@ -70,27 +84,42 @@ def due_at(message: SandboxMessage, index: int) -> datetime | None:
     return message.accepted_at + timedelta(seconds=message.plan[index][0])
 
 
-def _remember(request: SendRequest) -> SandboxMessage:
-    now = timezone.now()
-    plan = _plan(request.to)
-    try:
-        with transaction.atomic():
-            return SandboxMessage.objects.create(
-                reference=request.reference,
-                sid=f"SM{secrets.token_hex(16)}",
-                to=request.to,
-                plan=plan,
-                accepted_at=now,
-                next_report_at=now + timedelta(seconds=plan[0][0]),
-            )
-    except IntegrityError:
-        SandboxMessage.objects.filter(reference=request.reference).update(asked=F("asked") + 1)
-        return SandboxMessage.objects.get(reference=request.reference)
+def magic_of(to: str) -> str:
+    """What of a recipient chooses the outcome."""
+    return to.split("@", 1)[0][-4:]
 
 
-def _plan(to: str) -> list[tuple[float, str, str]]:
-    shares = MAGIC.get(to[-4:], DELIVERED)
+# Asked again for the same message it answers the same, and remembers that it was asked.
+REMEMBER = """
+INSERT INTO notifications_sandboxmessage AS known
+       (reference, sid, "to", plan, accepted_at, next_report_at, asked, reported)
+SELECT reference, sid, recipient, plan, %(now)s, %(now)s + make_interval(secs => (plan->0->>0)::float8), 1, 0
+  FROM unnest(%(references)s::text[], %(sids)s::text[], %(to)s::text[], %(plans)s::jsonb[])
+       AS request (reference, sid, recipient, plan)
+ON CONFLICT (reference) DO UPDATE SET asked = known.asked + 1
+RETURNING reference, sid
+"""
+
+
+def _remember(requests: Sequence[SendRequest]) -> dict[str, str]:
+    """Take the messages; their ids here, by reference."""
+    if not requests:
+        return {}
+    rows: dict[str, Any] = {
+        "now": timezone.now(),
+        "references": [request.reference for request in requests],
+        "sids": [f"SM{secrets.token_hex(16)}" for _ in requests],
+        "to": [request.to for request in requests],
+        "plans": [json.dumps(_plan(magic_of(request.to))) for request in requests],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(REMEMBER, rows)
+        return dict(cursor.fetchall())
+
+
+def _plan(magic: str) -> list[tuple[float, str, str]]:
+    shares = MAGIC.get(magic, DELIVERED)
     plan = [(share * settings.SANDBOX_DELAY_SECONDS, status, error) for share, status, error in shares]
-    if to.endswith(SLOW):
+    if magic == SLOW:
         plan[-1] = (SLOW_SECONDS, *plan[-1][1:])
     return plan

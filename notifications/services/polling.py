@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from notifications.models import Message
 from notifications.models.message import MessageQuerySet
-from notifications.services.ladder import expires_at
+from notifications.services.ladder import asked_since, expires_at
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +25,8 @@ GRACE = timedelta(seconds=2)
 BACKOFF = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 15, 60, 300, 900, 3600))
 # When a provider is asked for a report that did not come, counted from its acceptance.
 LOOKS = tuple(timedelta(minutes=minutes) for minutes in (15, 60, 360, 1440, 2880))
+# Of a sending's messages, whose number a provider would not like to be asked about.
+LOOKS_IN_BULK = (timedelta(hours=24),)
 
 
 def backoff(attempts: int) -> timedelta:
@@ -42,9 +44,9 @@ def first_look(message: Message) -> datetime:
 
 def next_look(message: Message, now: datetime) -> datetime:
     """The next moment to ask for a report; at the latest when the message expires."""
-    since = message.accepted_at or message.created_at
-    looks = [since + look for look in LOOKS if since + look > now]
-    return min([*looks, expires_at(message)])
+    since = asked_since(message)
+    looks = LOOKS_IN_BULK if message.chunk_id else LOOKS
+    return min([*(since + look for look in looks if since + look > now), expires_at(message)])
 
 
 def work_through(due: MessageQuerySet, work: Callable[[Message], object], *, limit: int) -> int:

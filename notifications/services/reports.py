@@ -1,70 +1,82 @@
 """Delivery reports: every one is kept; a message takes what it can from them, in any order and number.
 
-A report and the answer that names its message may cross. Both take the lock on the provider's id
-first, then the message's row: whoever comes second sees what the first has written.
+A report and the answer that names its message may cross. Both take the locks on the provider's ids
+first, then the chunks, then the messages: whoever comes second sees what the first has written.
 """
 
 import uuid
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-import structlog
 from django.db import connection, transaction
-from django.db.models import F
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from notifications.models import DeliveryReport, Message
-from notifications.providers import OutcomeUnknown, Submitted
+from notifications.providers import Submitted
 from notifications.services import ladder, polling, states
-
-log = structlog.get_logger(__name__)
+from notifications.services.ladder import Changes
+from notifications.services.rows import save_rows
 
 Effect = DeliveryReport.Effect
 State = Message.State
 
+# The same report again only counts up.
+KEEP = """
+INSERT INTO notifications_deliveryreport AS kept (provider_message_id, status, error_code, effect, times)
+SELECT sid, status, error_code, 'parked', times
+  FROM unnest(%s::text[], %s::text[], %s::text[], %s::int[])
+       WITH ORDINALITY AS said (sid, status, error_code, times, number)
+ ORDER BY number
+ON CONFLICT (provider_message_id, status, error_code)
+DO UPDATE SET times = kept.times + EXCLUDED.times, last_received_at = statement_timestamp()
+"""
 
-@transaction.atomic
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a carrier says of its message `sid`; `reference` is ours, where the carrier sends it back."""
+
+    sid: str
+    status: str
+    error_code: str = ""
+    reference: str = ""
+
+
 def receive_report(*, sid: str, status: str, error_code: str = "", reference: str = "") -> DeliveryReport:
-    """Keep what a carrier says of its message `sid`, and let the message climb.
-
-    `reference` is ours, where the carrier sends it back: it names the message even when the
-    carrier's first answer was lost. Where no message is known yet the report is parked. The same
-    report again counts up and changes nothing.
-    """
-    _lock_sid(sid)
-    report, is_new = DeliveryReport.objects.get_or_create(provider_message_id=sid, status=status, error_code=error_code)
-    if not is_new:
-        DeliveryReport.objects.filter(pk=report.pk).update(times=F("times") + 1, last_received_at=Now())
-        if report.effect != Effect.PARKED:
-            return report
-    message = _owner(sid)
-    if message is not None:
-        ladder.judge(message, report)
-    else:
-        _claim(sid, reference)
-    report.refresh_from_db()
-    return report
+    """Keep one report, as `receive_reports` does; returns it as it is kept."""
+    receive_reports([Report(sid, status, error_code, reference)])
+    return DeliveryReport.objects.get(provider_message_id=sid, status=status, error_code=error_code)
 
 
 @transaction.atomic
-def accept(message_id: int, submitted: Submitted) -> Message:
-    """The provider has the message, under an id of its own: it is queued, and reports that came before are applied.
+def receive_reports(reports: Sequence[Report]) -> None:
+    """Keep what a carrier says of its messages, and let the messages climb, in the order it was said.
 
-    Repeating it changes nothing. Raises OutcomeUnknown when the id belongs to another message.
+    Our own reference names a message even when the carrier's first answer was lost. Where no message
+    is known yet a report is parked. The same report again counts up and changes nothing.
     """
-    _lock_sid(submitted.id)
-    other = _owner(submitted.id)
-    if other is not None and other.pk != message_id:
-        raise OutcomeUnknown("the provider's id belongs to another message")
-    message = ladder.lock(message_id)
-    if message.provider_message_id is None:
-        _take(message, submitted)
-    elif message.provider_message_id != submitted.id:
-        log.error("provider has one message twice", message=message.pk, first=message.provider_message_id)
-        Message.objects.filter(pk=message.pk).update(needs_staff=True)
-    return message
+    if not reports:
+        return
+    sids = {report.sid for report in reports}
+    lock_sids(sids)
+    _keep(reports)
+    owners = owners_of(sids)
+    claims = _claims(reports, owners)
+    locked = ladder.lock_many({*owners.values(), *claims.values()})
+    changes = Changes()
+    known = {sid: locked[key] for sid, key in owners.items()}
+    for sid, key in claims.items():
+        # Looked at again once locked: its answer may have named another id meanwhile.
+        if key in locked and locked[key].provider_message_id is None:
+            take(changes, locked[key], Submitted(sid))
+            known[sid] = locked[key]
+    judge_parked(changes, known)
+    changes.write()
 
 
-def _take(message: Message, submitted: Submitted) -> None:
+def take(changes: Changes, message: Message, submitted: Submitted) -> None:
+    """The provider has a locked message without an id, under this one: it is queued."""
     message.provider_message_id = submitted.id
     message.accepted_at = timezone.now()
     message.dispatch = Message.Dispatch.DONE
@@ -74,32 +86,55 @@ def _take(message: Message, submitted: Submitted) -> None:
     message.due_at = polling.first_look(message)
     # Given up and given back meanwhile: the provider has it all the same, and somebody should know.
     message.is_contradicted = message.is_contradicted or message.is_final
-    message.save()
-    ladder.climb(message, states.WORDS.get(submitted.status, State.QUEUED))
-    for report in DeliveryReport.objects.filter(
-        provider_message_id=submitted.id, effect=Effect.PARKED
-    ).order_by("id"):  # fmt: skip
-        ladder.judge(message, report)
+    changes.touch(message)
+    changes.climb(message, states.WORDS.get(submitted.status, State.QUEUED))
 
 
-def _claim(sid: str, reference: str) -> None:
-    """Where our own reference names a message without an id, this is its id: it takes what is parked for it."""
-    try:
-        named = Message.objects.filter(uuid=uuid.UUID(reference), provider_message_id=None)
-    except ValueError:
-        return
-    found = named.values_list("pk", flat=True).first()
-    message = ladder.lock(found) if found else None
-    # Looked at again once locked: its answer may have named another id meanwhile.
-    if message is not None and message.provider_message_id is None:
-        _take(message, Submitted(sid))
+def judge_parked(changes: Changes, known: Mapping[str, Message]) -> None:
+    """Let locked messages, by the provider's id, climb by the reports parked for them; keep what came of it."""
+    parked = DeliveryReport.objects.filter(provider_message_id__in=list(known), effect=Effect.PARKED).order_by("id")
+    judged = list(parked)
+    for report in judged:
+        message = known[report.provider_message_id]
+        report.message_id = message.pk
+        word = states.WORDS.get(report.status)
+        report.effect = Effect.UNKNOWN if word is None else changes.climb(message, word, failure=report.error_code)
+    save_rows(judged, ("message", "effect"))
 
 
-def _owner(sid: str) -> Message | None:
-    found = Message.objects.filter(provider_message_id=sid).values_list("pk", flat=True).first()
-    return ladder.lock(found) if found else None
+def owners_of(sids: Collection[str]) -> dict[str, int]:
+    """Which messages have these ids of the provider's."""
+    found = Message.objects.filter(provider_message_id__in=list(sids)).order_by()
+    return {sid: key for sid, key in found.values_list("provider_message_id", "pk") if sid}
 
 
-def _lock_sid(sid: str) -> None:
+def lock_sids(sids: Collection[str]) -> None:
+    """Whoever brings news of a provider's id holds its lock, taken in order, to the end of the transaction."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 7))", [f"message:{sid}"])
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended('message:' || sid, 7)) FROM unnest(%s::text[]) AS sid",
+            [sorted(sids)],
+        )
+
+
+def _keep(reports: Sequence[Report]) -> None:
+    counted = Counter((report.sid, report.status, report.error_code) for report in reports)
+    with connection.cursor() as cursor:
+        cursor.execute(KEEP, [*(list(column) for column in zip(*counted, strict=True)), list(counted.values())])
+
+
+def _claims(reports: Iterable[Report], owners: Mapping[str, int]) -> dict[str, int]:
+    """Where our own reference names a message without an id: that message, by the provider's id that it may take."""
+    named = {report.sid: reference for report in reports if report.sid not in owners and (reference := _uuid(report))}
+    if not named:
+        return {}
+    found = Message.objects.filter(uuid__in=set(named.values()), provider_message_id=None).order_by()
+    keys = dict(found.values_list("uuid", "pk"))
+    return {sid: keys[reference] for sid, reference in named.items() if reference in keys}
+
+
+def _uuid(report: Report) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(report.reference)
+    except ValueError:
+        return None

@@ -32,19 +32,25 @@ def take(message: Message) -> None:
     )
 
 
-def give_back(message: Message, *, actor: str = "") -> None:
-    """The message has ended: where it came to nothing all that was taken goes back, once.
+def give_back(message: Message) -> bool:
+    """A message charged on its own has ended: where it came to nothing, mark it refunded; then it is to be refunded.
 
-    Staff may have given back a part, or all, before.
+    Money of a message that is part of a chunk follows when its chunk is settled.
     """
-    if message.charge is None or not gives_back(message.state, refund_undelivered=message.refund_undelivered):
-        return
-    if message.billing != Message.Billing.CHARGED:
-        return
+    if message.chunk_id is not None or message.charge_id is None or message.billing != Message.Billing.CHARGED:
+        return False
+    if not gives_back(message.state, refund_undelivered=message.refund_undelivered):
+        return False
     message.billing = Message.Billing.REFUNDED
-    if refundable(message.charge) > 0:
+    return True
+
+
+def refund_message(message: Message, *, actor: str = "") -> None:
+    """Give back all that was taken for it, once. Staff may have given back a part, or all, before."""
+    charged = message.charge
+    if charged is not None and refundable(charged) > 0:
         refund(
-            original=message.charge,
+            original=charged,
             reference=f"message:{message.pk}:refund",
             kind=f"{message.channel}_refund",
             description=f"Refund for {description(message)}",

@@ -11,8 +11,9 @@ from notifications.errors import WrongState
 from notifications.models import Message
 from notifications.models.message import MessageQuerySet
 from notifications.providers import OutcomeUnknown, ProviderError, Standing, Submitted, provider_for
-from notifications.services import dispatching, ladder, polling, settlement
-from notifications.services.reports import accept, receive_report
+from notifications.services import answers, calling, ladder, polling, settlement
+from notifications.services.ladder import Changes
+from notifications.services.reports import receive_report
 
 log = structlog.get_logger(__name__)
 
@@ -55,9 +56,13 @@ def resolve(message: Message) -> Message:
         return current
     try:
         found = _find(current)
-        return accept(current.pk, found) if found is not None else _not_taken(current.pk)
+        if found is None:
+            return _not_taken(current.pk)
+        if not answers.apply_answers({current.pk: found}):
+            return Message.objects.get(pk=current.pk)
     except ProviderError as refusal:
-        return dispatching.refuse(current.pk, refusal)
+        answers.apply_answers({current.pk: refusal})
+        return Message.objects.get(pk=current.pk)
     except OutcomeUnknown as unknown:
         log.info("outcome still unknown", message=current.pk, why=str(unknown))
     except Exception:
@@ -68,7 +73,7 @@ def resolve(message: Message) -> Message:
 @transaction.atomic
 def take_over(message_id: int) -> Message:
     """Take the right to ask what became of a message: afterwards it is `unknown`, or not to be asked about."""
-    locked = Message.objects.locked().select_related("sender", "version").get(pk=message_id)
+    locked = Message.objects.locked().get(pk=message_id)  # not its chunk: no money moves here
     now = timezone.now()
     # Looked at again once locked: since it was found, its call may have been answered.
     over = locked.call_deadline_at is None or locked.call_deadline_at <= now
@@ -88,7 +93,7 @@ def give_up(*, message: Message, actor: str) -> Message:
     locked = ladder.lock(message.pk)
     if locked.dispatch != Dispatch.UNKNOWN or locked.is_final:
         raise WrongState(status=locked.state)
-    return dispatching.end(locked, State.FAILED, failure="given_up", actor=actor)
+    return _end(locked, failure="given_up", actor=actor)
 
 
 def _find(message: Message) -> Submitted | None:
@@ -96,7 +101,7 @@ def _find(message: Message) -> Submitted | None:
         return Message.objects.filter(provider_message_id=sid).exclude(pk=message.pk).exists()
 
     return provider_for(message.provider).find(
-        dispatching.request_of(message),
+        calling.request_of(message),
         is_ours_already=is_ours_already,
         deadline_seconds=settings.PROVIDER_DEADLINE_SECONDS,
     )
@@ -116,12 +121,19 @@ def _again_or_over(message_id: int) -> Message:
     if locked.dispatch != Dispatch.UNKNOWN:
         return locked
     now = timezone.now()
-    if now - locked.created_at > OF_USE:
-        return dispatching.end(locked, State.FAILED, failure="not_taken", actor="system:sweeper")
+    if now - ladder.asked_since(locked) > OF_USE:
+        return _end(locked, failure="not_taken", actor="system:sweeper")
     locked.dispatch = Dispatch.WAITING
     locked.call_deadline_at = None
     locked.due_at = now
     locked.save(update_fields=["dispatch", "call_deadline_at", "due_at"])
+    return locked
+
+
+def _end(locked: Message, *, failure: str, actor: str) -> Message:
+    changes = Changes(actor=actor)
+    answers.end(changes, locked, State.FAILED, failure=failure)
+    changes.write()
     return locked
 
 
@@ -135,7 +147,7 @@ def _ask_again_later(message_id: int) -> Message:
         ladder.climb(locked, State.EXPIRED, failure="no_report", actor="system:sweeper")
         return locked
     locked.due_at = min(now + polling.backoff(locked.attempts), ladder.expires_at(locked))
-    locked.needs_staff = locked.needs_staff or now - locked.created_at > STAFF_AFTER
+    locked.needs_staff = locked.needs_staff or now - ladder.asked_since(locked) > STAFF_AFTER
     locked.save(update_fields=["due_at", "needs_staff"])
     return locked
 

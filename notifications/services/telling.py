@@ -1,9 +1,7 @@
 """Events: what customers' systems are told, in the transaction in which it happened."""
 
-from typing import Any
-
 from notifications.models import Message, TemplateVersion
-from wallets.services import emit
+from wallets.services import News, emit
 
 State = Message.State
 
@@ -14,26 +12,33 @@ MESSAGE_EVENTS = {
 }  # fmt: skip
 
 
-def tell_of_message(message: Message, *, before: str) -> None:
-    """Tell that a message, its row locked, has climbed from `before`; being read after delivery is no event."""
+def news_of(message: Message, *, before: str) -> list[News]:
+    """What is told of a message, its row locked, that has climbed from `before`; read after delivery is no event."""
     kind = MESSAGE_EVENTS.get(State(message.state))
     if kind is None or kind == MESSAGE_EVENTS.get(State(before)):
-        return
-    payload: dict[str, Any] = {
-        "id": message.pk,
-        "uuid": str(message.uuid),
-        "channel": message.channel,
-        "template_id": message.template_id,
-        "message_sid": message.provider_message_id,
-        "to": message.to,
-        "status": message.state,
-        "billing_status": message.billing,
-        "mode": message.mode,
-    }
-    emit(
-        customer_id=message.customer_id, kind=kind, object_type="message", object_id=message.pk, payload=payload,
+        return []
+    return [message_news(message, kind)]
+
+
+def message_news(message: Message, kind: str) -> News:
+    """An event of a message, with a snapshot of what a customer may know of it."""
+    return News(
+        customer_id=message.customer_id,
+        kind=kind,
+        object_id=message.pk,
         erase_after=message.erase_after,
-    )  # fmt: skip
+        payload={
+            "id": message.pk,
+            "uuid": str(message.uuid),
+            "channel": message.channel,
+            "template_id": message.template_id,
+            "message_sid": message.provider_message_id,
+            "to": message.to,
+            "status": message.state,
+            "billing_status": message.billing,
+            "mode": message.mode,
+        },
+    )
 
 
 def tell_of_template(version: TemplateVersion) -> None:

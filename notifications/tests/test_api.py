@@ -10,6 +10,7 @@ from twilio.request_validator import RequestValidator
 from apikeys.tests.factories import make_key
 from notifications import services
 from notifications.models import DeliveryReport, Message, Sender
+from notifications.providers import ProviderError
 from notifications.tests import factories
 from notifications.tests.factories import TO, UNKNOWN, customer_of, make_draft, make_template, report
 from wallets.services import deposit, open_wallet
@@ -211,7 +212,7 @@ def test_an_unknown_outcome_is_202_and_repeating_tells_more(provider, api, templ
 
 
 def test_the_providers_no_is_422(provider, api, template):
-    provider.before = factories.services.dispatching.ProviderError("20003")
+    provider.before = ProviderError("20003")
 
     answer = api.send(template)
 
@@ -220,7 +221,7 @@ def test_the_providers_no_is_422(provider, api, template):
 
 
 def test_a_recipient_who_opted_out_is_an_outcome(provider, api, template):
-    provider.before = factories.services.dispatching.ProviderError("63024", about_recipient=True)
+    provider.before = ProviderError("63024", about_recipient=True)
 
     answer = api.send(template)
 

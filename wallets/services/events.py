@@ -49,6 +49,7 @@ class News:
     kind: str
     object_id: int
     payload: dict[str, Any] = field(default_factory=dict)
+    erase_after: datetime | None = None
 
 
 def emit_many(news: Sequence[News], *, object_type: str) -> None:
@@ -56,7 +57,7 @@ def emit_many(news: Sequence[News], *, object_type: str) -> None:
     assert connection.in_atomic_block, "an event belongs to the transaction of what it tells"
     if not news:
         return
-    columns = "uuid, customer_id, kind, object_type, object_id, sequence, payload"
+    columns = "uuid, customer_id, kind, object_type, object_id, sequence, payload, erase_after"
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT object_id, max(sequence) FROM wallets_event"
@@ -68,7 +69,10 @@ def emit_many(news: Sequence[News], *, object_type: str) -> None:
             for each in news:
                 last[each.object_id] += 1
                 sequence, payload = last[each.object_id], json.dumps(each.payload)
-                copy.write_row((uuid4(), each.customer_id, each.kind, object_type, each.object_id, sequence, payload))
+                copy.write_row(
+                    (uuid4(), each.customer_id, each.kind, object_type, each.object_id, sequence, payload,
+                     each.erase_after)
+                )  # fmt: skip
 
 
 def erase_payloads(*, limit: int = 1_000) -> int:

@@ -1,0 +1,103 @@
+"""Calling a provider with messages: all at once where it can, else some at the same time."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+from django.conf import settings
+from django.db import connection
+
+from notifications.models import Message
+from notifications.providers import OutcomeUnknown, ProviderError, SendRequest, provider_for
+from notifications.providers.base import BatchProvider
+from notifications.services.answers import Answer
+
+log = structlog.get_logger(__name__)
+
+# How many go to a provider that takes many in one call.
+BATCH = 500
+
+
+def batch_size(provider: str) -> int:
+    """How many messages a provider is called with before its answers are written."""
+    return BATCH if _takes_many(provider) else max(settings.PROVIDER_CALLS_AT_ONCE, 1)
+
+
+def call(provider: str, messages: Sequence[Message]) -> dict[int, Answer]:
+    """Hand messages to their provider, outside any transaction; what it said of each, by the message's id.
+
+    A provider's bug is no answer: what it did is not known.
+    """
+    requests = {message.pk: request_of(message) for message in messages}
+    if _takes_many(provider):
+        return _call_once(provider, requests)
+    said = _each(lambda request: _call_for(provider, request), list(requests.values()))
+    return dict(zip(requests, said, strict=True))
+
+
+def request_of(message: Message) -> SendRequest:
+    version, sending = message.version, message.chunk.sending if message.chunk else None
+    return SendRequest(
+        reference=str(message.uuid),
+        channel=message.channel,
+        sender=message.sender.address if message.sender else "",
+        to=message.redirected_to or message.to,
+        body=sending.text if sending else message.body,
+        called_at=message.called_at or message.created_at,
+        template_id=version.provider_template_id if version else "",
+        variables=message.variables,
+        subject=sending.subject if sending else "",
+        from_name=sending.from_name if sending else "",
+        reply_to=sending.reply_to if sending else "",
+        no_tracking=sending.no_tracking if sending else True,
+    )
+
+
+def _takes_many(provider: str) -> bool:
+    try:
+        return isinstance(provider_for(provider), BatchProvider)
+    except ProviderError:
+        return False
+
+
+def _call_once(provider: str, requests: dict[int, SendRequest]) -> dict[int, Answer]:
+    carrier = provider_for(provider)
+    assert isinstance(carrier, BatchProvider)
+    try:
+        said = carrier.send_many(list(requests.values()), deadline_seconds=settings.PROVIDER_DEADLINE_SECONDS)
+    except ProviderError as refusal:
+        return dict.fromkeys(requests, refusal)
+    except OutcomeUnknown:
+        log.warning("provider outcome unknown", messages=len(requests), provider=provider)
+    except Exception:
+        log.exception("provider call failed", messages=len(requests), provider=provider)
+    else:
+        return {key: said.get(request.reference) for key, request in requests.items()}
+    return dict.fromkeys(requests)
+
+
+def _call_for(provider: str, request: SendRequest) -> Answer:
+    try:
+        return provider_for(provider).send(request, deadline_seconds=settings.PROVIDER_DEADLINE_SECONDS)
+    except ProviderError as refusal:
+        return refusal
+    except OutcomeUnknown:
+        log.warning("provider outcome unknown", message=request.reference, provider=provider)
+    except Exception:
+        log.exception("provider call failed", message=request.reference, provider=provider)
+    return None
+
+
+def _each(work: Callable[[SendRequest], Answer], requests: Sequence[SendRequest]) -> list[Answer]:
+    """Do `work` for each: the only one here, several at the same time."""
+    if len(requests) == 1 or settings.PROVIDER_CALLS_AT_ONCE <= 1:
+        return [work(request) for request in requests]
+
+    def with_a_connection_of_its_own(request: SendRequest) -> Answer:
+        try:
+            return work(request)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(min(len(requests), settings.PROVIDER_CALLS_AT_ONCE)) as pool:
+        return list(pool.map(with_a_connection_of_its_own, requests))
