@@ -36,3 +36,10 @@ class EmptyList(DomainError):
 
     code = "empty_list"
     message = "The provider's list is empty. Nothing was changed."
+
+
+class UnknownDestination(DomainError):
+    """No rate covers some of the numbers, and there is no default rate."""
+
+    code = "unknown_destination"
+    message = "There is no rate for some of these numbers."

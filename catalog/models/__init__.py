@@ -1,6 +1,7 @@
 """What is sold, where, through whom, and for how much."""
 
 from catalog.models.country import Country, Operator
+from catalog.models.destination import DestinationMap, OperatorPrefix, SmsDestination, SmsPrefix
 from catalog.models.notification import NotificationProduct
 from catalog.models.number_plan import MonthlyNumberPlan
 from catalog.models.offer import Offer, Product, Service
@@ -10,14 +11,18 @@ from catalog.models.smm import SmmService
 __all__ = [
     "Country",
     "CustomerPricing",
+    "DestinationMap",
     "MarkupRule",
     "MonthlyNumberPlan",
     "NotificationProduct",
     "Offer",
     "Operator",
+    "OperatorPrefix",
     "Price",
     "PriceList",
     "Product",
     "Service",
     "SmmService",
+    "SmsDestination",
+    "SmsPrefix",
 ]

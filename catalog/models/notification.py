@@ -1,4 +1,4 @@
-"""Messages as products: what one WhatsApp notification of a category costs, and when it is given back."""
+"""Messages as products: what a WhatsApp notification of a category or an e-mail costs, and when it is given back."""
 
 from decimal import Decimal
 
@@ -9,17 +9,27 @@ from django.db.models import Q
 from catalog.models.offer import CURRENCY, Product, price_amount
 
 
-class NotificationProduct(models.Model):
-    """One WhatsApp notification of a template's category; its primary key is its product's.
+def kind_of(category: str) -> Product.Kind:
+    """The kind of product that a message of `category` is."""
+    return Product.Kind.EMAIL if category == NotificationProduct.Category.EMAIL else Product.Kind.WHATSAPP
 
-    Its price is a row of Price, in NGN by contract. `cost` is what a message is expected to cost us,
-    for markup rules over the cost; what the provider took in the end is booked message by message.
+
+class NotificationProduct(models.Model):
+    """One WhatsApp notification of a template's category, or one e-mail; its primary key is its product's.
+
+    Its price is a row of Price, a WhatsApp notification's in NGN by contract. `cost` is what a
+    message is expected to cost us, for markup rules over the cost; what the provider took in the
+    end is booked message by message.
     """
 
     class Category(models.TextChoices):
         UTILITY = "utility", "Utility"  # order updates, alerts: something the recipient waits for
         MARKETING = "marketing", "Marketing"  # offers
         AUTHENTICATION = "authentication", "Authentication"  # one-time passwords, sent before all others
+        EMAIL = "email", "E-mail"  # not a template's category: one e-mail to one recipient
+
+    # What a WhatsApp template may be: all but the last.
+    TEMPLATE_CATEGORIES = Category.choices[:-1]
 
     product = models.OneToOneField(Product, on_delete=models.PROTECT, primary_key=True, related_name="notification")
     category = models.CharField(max_length=16, choices=Category, unique=True)
@@ -40,13 +50,15 @@ class NotificationProduct(models.Model):
         )
 
     def __str__(self) -> str:
+        if self.category == self.Category.EMAIL:
+            return "E-mail"
         return f"WhatsApp {self.get_category_display().lower()}"
 
     # What pricing must know of a product, whatever its kind (see catalog.services.resolution).
 
     @property
     def kind(self) -> str:
-        return Product.Kind.WHATSAPP
+        return kind_of(self.category)
 
     @property
     def service_id(self) -> None:

@@ -38,7 +38,7 @@ class Product(models.Model):
         ordering = ("id",)
 
     def __str__(self) -> str:
-        names = ("offer", "smm_service", "number_plan", "notification")
+        names = ("offer", "smm_service", "number_plan", "notification", "sms_destination")
         kinds = (getattr(self, name, None) for name in names)
         return next((str(kind) for kind in kinds if kind is not None), f"{self.get_kind_display()} {self.pk}")
 

@@ -15,7 +15,16 @@ from typing import Generic, Protocol, TypeVar
 
 from django.utils import timezone
 
-from catalog.models import CustomerPricing, MarkupRule, NotificationProduct, Offer, Price, PriceList, SmmService
+from catalog.models import (
+    CustomerPricing,
+    MarkupRule,
+    NotificationProduct,
+    Offer,
+    Price,
+    PriceList,
+    SmmService,
+    SmsDestination,
+)
 from catalog.services.markup import Markup
 from wallets.errors import NoExchangeRate
 from wallets.services import exchange
@@ -45,7 +54,7 @@ class Priceable(Protocol):
 
 
 # These are Priceable, but mypy does not see through the descriptors of their columns.
-Sold = Priceable | Offer | SmmService | NotificationProduct
+Sold = Priceable | Offer | SmmService | NotificationProduct | SmsDestination
 Offered = TypeVar("Offered", bound=Sold)
 
 
@@ -83,16 +92,22 @@ class _Found:
 
 
 def resolve(
-    offered: Sequence[Offered], *, customer_id: int, currency: str, at: datetime | None = None
+    offered: Sequence[Offered],
+    *,
+    customer_id: int,
+    currency: str,
+    at: datetime | None = None,
+    lacking_none: bool = False,
 ) -> list[Quote[Offered]]:
     """Price each of `offered` for a customer in `currency`; what has no price is left out.
 
     The cheapest comes first, of equals the one with the lower product id. It costs the same few
-    queries however many there are. Raises NoExchangeRate when that alone leaves nothing.
+    queries however many there are. Raises NoExchangeRate when that alone leaves nothing; with
+    `lacking_none` already when it leaves one out.
     """
     book = _Book(offered, customer_id=customer_id, currency=currency, at=at or timezone.now())
     quotes = [quote for each in offered if (quote := book.quote(each)) is not None]
-    if not quotes and book.missing is not None:
+    if book.missing is not None and (lacking_none or not quotes):
         raise book.missing
     return sorted(quotes, key=lambda quote: (quote.amount, quote.offer.product_id))
 

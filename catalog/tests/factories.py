@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from catalog.models import Country, CustomerPricing, Offer, Price, PriceList, Service
+from catalog.models import Country, CustomerPricing, Offer, Price, PriceList, Service, SmsDestination
 from catalog.services.offers import create_offer
+from catalog.services.sms_destinations import create_destination
 from wallets.models import Customer, ExchangeRate
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -45,7 +46,7 @@ def make_offer(
     return offer
 
 
-def make_price(offer: Offer, amount: str | None, currency: str = "USD", **facts: Any) -> Price:
+def make_price(offer: Offer | SmsDestination, amount: str | None, currency: str = "USD", **facts: Any) -> Price:
     """A row of the price history, at any moment (the service refuses the past)."""
     value = None if amount is None else Decimal(amount)
     return Price.objects.create(
@@ -63,3 +64,16 @@ def make_price_list(name: str = "Resellers", *customers: Customer, is_default: b
 
 def make_rate(base: str, quote: str, rate: str, at: datetime = LONG_AGO) -> ExchangeRate:
     return ExchangeRate.objects.create(base=base, quote=quote, rate=Decimal(rate), effective_at=at)
+
+
+def make_destination(
+    country: str | None = None, *, price: str | None = "0.05", currency: str = "USD", **facts: Any
+) -> SmsDestination:
+    """Sell SMS to a country, a network of it (`mcc`, `mnc`) or everywhere else, at a base price since 2020."""
+    where = make_country(country) if country else None
+    if where:
+        facts.setdefault("mcc", "001")
+    destination = create_destination(country=where, **facts)
+    if price is not None:
+        make_price(destination, price, currency)
+    return destination

@@ -68,7 +68,7 @@ class TemplateVersion(models.Model):
 
     template = models.ForeignKey(MessageTemplate, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField("version")
-    category = models.CharField(max_length=16, choices=NotificationProduct.Category)
+    category = models.CharField(max_length=16, choices=NotificationProduct.TEMPLATE_CATEGORIES)
     body = models.CharField(max_length=1024, help_text="{{1}}, {{2}} … are replaced by the variables.")
     examples: "models.JSONField[Any, Any]" = models.JSONField(
         default=dict, blank=True, help_text="An example value for each placeholder."

@@ -199,7 +199,7 @@ def follow(*, version: TemplateVersion, verdict: Verdict) -> TemplateVersion:
 
 def _faults(category: str, body: str, examples: Mapping[str, str]) -> dict[str, list[str]]:
     errors: dict[str, list[str]] = {}
-    if category not in NotificationProduct.Category.values:
+    if category not in dict(NotificationProduct.TEMPLATE_CATEGORIES):
         errors["category"] = ["A category is utility, marketing or authentication."]
     if faults := texts.faults_of_body(body):
         errors["body"] = faults

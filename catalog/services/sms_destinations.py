@@ -1,0 +1,87 @@
+"""Writes where SMS are sold to: each destination is a product first, found by its prefixes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db import transaction
+
+from catalog.models import Country, OperatorPrefix, Product, SmsDestination, SmsPrefix
+from catalog.services.dialing import country_prefixes
+
+
+def create_destination(
+    *,
+    country: Country | None = None,
+    mcc: str = "",
+    mnc: str = "",
+    prefixes: Sequence[str] | None = None,
+    **facts: Any,
+) -> SmsDestination:
+    """Sell SMS to a country, to one network in it (`mnc`), or to everywhere else (no country).
+
+    Without `prefixes` it has those that are known to be its own: the country's, or the network's.
+    `facts` are further columns. Repeating it violates `sms_destination_unique_while_active`.
+    """
+    destination = SmsDestination(country=country, mcc=mcc, mnc=mnc, **facts)
+    create_destinations([destination], {} if prefixes is None else {place_of(destination): prefixes})
+    return destination
+
+
+Place = tuple[int | None, str, str]
+
+
+def place_of(destination: SmsDestination) -> Place:
+    """What a destination is known by: its country's id, MCC and MNC."""
+    return (destination.country_id, destination.mcc, destination.mnc)
+
+
+@transaction.atomic
+def create_destinations(wanted: Sequence[SmsDestination], prefixes: Mapping[Place, Iterable[str]]) -> None:
+    """Save many new destinations in a few statements; see `create_destination`.
+
+    A prefix that another destination has moves here where `prefixes` names it, and stays there otherwise.
+    """
+    products = Product.objects.bulk_create(Product(kind=Product.Kind.SMS) for _ in wanted)
+    for destination, product in zip(wanted, products, strict=True):
+        destination.product = product
+    SmsDestination.objects.bulk_create(wanted)
+    set_prefixes({each.pk: prefixes[place_of(each)] for each in wanted if place_of(each) in prefixes})
+    _give_known_prefixes([each for each in wanted if place_of(each) not in prefixes])
+
+
+@transaction.atomic
+def set_prefixes(wanted: Mapping[int, Iterable[str]]) -> None:
+    """Give destinations (by id) exactly these prefixes. One that was another destination's is it no more."""
+    rows = {digits: destination_id for destination_id, found in wanted.items() for digits in found}
+    SmsPrefix.objects.filter(destination__in=wanted).exclude(digits__in=rows).delete()
+    _write(rows, update_conflicts=True, update_fields=["destination"], unique_fields=["digits"])
+
+
+def _give_known_prefixes(destinations: Iterable[SmsDestination]) -> None:
+    destinations = list(destinations)
+    networks = _network_prefixes({(each.mcc, each.mnc) for each in destinations if each.mnc})
+    countries = country_prefixes()
+    rows: dict[str, int] = {}
+    for each in destinations:
+        if each.mnc:
+            rows |= dict.fromkeys(networks.get((each.mcc, each.mnc), ()), each.pk)
+        elif each.country:
+            rows |= dict.fromkeys(countries.get(each.country.code, ()), each.pk)
+    _write(rows, ignore_conflicts=True)
+
+
+def _network_prefixes(networks: set[tuple[str, str]]) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    rows = OperatorPrefix.objects.filter(operator__mcc__in={mcc for mcc, _ in networks})
+    for mcc, mnc, digits in rows.values_list("operator__mcc", "operator__mnc", "digits"):
+        found.setdefault((mcc, mnc), []).append(digits)
+    return found
+
+
+def _write(rows: Mapping[str, int], **conflicts: Any) -> None:
+    # In one order, so that two sheets written at once never wait for each other in a circle.
+    SmsPrefix.objects.bulk_create(
+        [SmsPrefix(digits=digits, destination_id=rows[digits]) for digits in sorted(rows)],
+        batch_size=10_000,
+        **conflicts,
+    )
