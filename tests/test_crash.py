@@ -2,6 +2,7 @@
 
 Eight clients buy without pause, each repeating a purchase under its idempotency key until it has a final
 answer, and write down what they were told. Meanwhile web processes, the worker and PostgreSQL are killed.
+Numbers by the month are renewed by a worker that is killed between its batches.
 The database is durable here: what is proven is what production promises.
 """
 
@@ -159,6 +160,40 @@ def test_nothing_acknowledged_is_lost_when_the_database_crashes(fragile: Saldo) 
     buyers.stop()
 
     prove_nothing_lost_or_taken_twice(fragile, buyers, 2)
+
+
+DUE = 4_000
+# Numbers whose month ended yesterday, each with a wallet of its own, as the bench of renewals seeds them.
+SEED = """
+from datetime import timedelta
+from django.utils import timezone
+from bench.renewals import seed
+from catalog.models import MonthlyNumberPlan
+seed(MonthlyNumberPlan.objects.get(country__code="US"), {count}, timezone.now() - timedelta(days=32), "due")
+"""
+RENEWED = "SELECT count(*) FROM wallets_transaction WHERE kind = 'number_renewal'"
+
+
+def test_every_due_number_is_renewed_once_however_often_the_worker_is_killed(fragile: Saldo) -> None:
+    fragile.kill_worker()
+    fragile.manage("shell", "--no-imports", "-c", SEED.format(count=DUE))
+    renewed, kills_between = 0, 0
+    for _ in range(3):
+        fragile.start_worker()
+        wait_for(lambda before=renewed: fragile.value(RENEWED) > before, "some numbers are renewed", 60, every=0.005)
+        fragile.kill_worker()
+        renewed = fragile.value(RENEWED)
+        kills_between += 0 < renewed < DUE
+    fragile.start_worker()
+
+    wait_for(lambda: fragile.value(RENEWED) == DUE, "every number is renewed", 60)
+    assert kills_between > 0, "no renewal was interrupted: this proves nothing"
+    periods = (
+        "SELECT count, count(*) FROM (SELECT count(*) FROM activations_subscriptionperiod GROUP BY subscription_id) p"
+    )
+    assert fragile.query(f"{periods} GROUP BY count") == [(2, DUE)]
+    audited = fragile.manage("audit_ledger", check=False)
+    assert audited.returncode == 0, audited.stdout
 
 
 def prove_nothing_lost_or_taken_twice(saldo: Saldo, buyers: Buyers, kills: int) -> None:
