@@ -35,6 +35,7 @@ CUSTOMER_LISTS = (
     ("Messages", "notifications_message", "customer"),
     ("Templates", "notifications_templateversion", "customer"),
     ("API keys", "apikeys_apikey", "customer__id__exact"),
+    ("Client credentials", "apikeys_clientcredential", "customer__id__exact"),
     ("Own prices", "catalog_price", "customer__id__exact"),
     ("Events", "wallets_event", "customer"),
 )
@@ -171,6 +172,7 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
             "Access",
             item("API keys", "key", "apikeys_apikey"),
             item("API passwords", "password", "apikeys_apipassword"),
+            item("Client credentials", "vpn_key", "apikeys_clientcredential"),
             item("Users", "person", "apikeys_user"),
             item("Groups", "badge", "auth_group"),
         ),
