@@ -36,6 +36,11 @@ MAGIC_RECIPIENTS = (
 )
 
 
+# Programs that are shown as they are run by their tests.
+SNIPPETS = settings.BASE_DIR / "templates" / "docs" / "snippets"
+SMSGIST_TOKENS = (("Shell", "sh"), ("PHP", "php"), ("Node", "js"), ("Python", "py"))
+
+
 class Slug(NamedTuple):
     """One row of the table of errors."""
 
@@ -57,8 +62,14 @@ def docs(request: HttpRequest) -> HttpResponse:
             "magic_services": MAGIC_SERVICES,
             "magic_links": MAGIC_LINKS,
             "magic_recipients": MAGIC_RECIPIENTS,
+            "smsgist_tokens": [(language, snippet(f"smsgist_token.{kind}")) for language, kind in SMSGIST_TOKENS],
         },
     )
+
+
+def snippet(name: str) -> str:
+    """The source of a program that clients copy."""
+    return str((SNIPPETS / name).read_text())
 
 
 def reference(request: HttpRequest) -> HttpResponse:

@@ -112,7 +112,10 @@ def test_the_demo_prints_one_json_object_with_everything_to_try(saldo: Saldo) ->
 
     assert {"base_url", "staff", "customer", "api_keys", "templates", "stranger", "poor"} <= world.keys()
     assert {*world["templates"]} == {"approved", "draft"}
-    assert {*world["poor"]} >= {"api_key", "template"}
+    assert {*world["poor"]} >= {"api_key", "template", "client"}
+    assert set(world["clients"]) == {"live", "test", "dryrun"}
+    for client in (*world["clients"].values(), world["stranger"]["client"], world["poor"]["client"]):
+        assert {*client} == {"client_id", "client_secret", "app_secret_key"}
     assert world["base_url"] == saldo.url
     assert set(world["api_keys"]) == {"USD", "NGN", "GBP", "GHS"}
     assert {*world["staff"]} == {"username", "password"}

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from dataclasses import asdict
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,8 +12,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from activations.models import PoolNumber
-from apikeys.models import Membership, User
-from apikeys.services import keys
+from apikeys.models import Membership, Mode, User
+from apikeys.services import clients, keys
 from catalog.demo import ensure_demo_catalogue
 from catalog.models import Country
 from notifications.demo import ensure_approved_template, ensure_draft_template, ensure_notification_world
@@ -27,6 +28,7 @@ BALANCES = {"USD": Decimal("150.50"), "NGN": Decimal(50_000), "GBP": Decimal(450
 STRANGER = {"USD": Decimal(100), "GHS": Decimal(100)}
 POOL = ("+12025550143", "+12025550187", "+447700900461")
 KEY_LIFETIME = timedelta(days=365)
+TEST_PHONE, TEST_EMAIL = "+233245970000", "qa@demo.example"
 
 
 class Command(BaseCommand):
@@ -63,9 +65,14 @@ def demo_world() -> dict[str, Any]:
         "staff": {"username": STAFF_EMAIL, "password": staff_password},
         "customer": {"id": main.pk, "email": MAIN_EMAIL, "password": owner_password},
         "api_keys": {wallet.currency: _key(wallet) for wallet in _wallets(main)},
+        "clients": {mode: _client(main, mode) for mode in Mode.values},
         "templates": {"approved": ensure_approved_template(main), "draft": ensure_draft_template(main)},
-        "stranger": {"api_key": _key(stranger.wallets.get(currency="USD"))},
-        "poor": {"api_key": _key(poor.wallets.get(currency="USD")), "template": ensure_approved_template(poor)},
+        "stranger": {"api_key": _key(stranger.wallets.get(currency="USD")), "client": _client(stranger)},
+        "poor": {
+            "api_key": _key(poor.wallets.get(currency="USD")),
+            "client": _client(poor),
+            "template": ensure_approved_template(poor),
+        },
     }
 
 
@@ -131,3 +138,18 @@ def _key(wallet: Wallet) -> str:
         expires_at=timezone.now() + KEY_LIFETIME,
     )
     return plain
+
+
+def _client(customer: Customer, mode: str = Mode.LIVE) -> dict[str, str]:
+    """A fresh client credential; in test mode with a phone and an address that its messages go to."""
+    in_test = mode == Mode.TEST
+    _, shown = clients.issue_client(
+        customer=customer,
+        name=f"Demo client {mode}",
+        actor=ACTOR,
+        mode=mode,
+        test_phone=TEST_PHONE if in_test else "",
+        test_email=TEST_EMAIL if in_test else "",
+        expires_at=timezone.now() + KEY_LIFETIME,
+    )
+    return asdict(shown)
