@@ -13,8 +13,9 @@ from activations.dialects.smsgig.base import SMSGIG
 from config import docs
 from config.api import NATIVE, Contract, Problem, contract_of, problem_of, route
 from config.status import status
+from notifications.dialects.smsgist.base import SMSGIST
 
-CONTRACTS: Iterable[Contract] = (NATIVE, SMSGIG)
+CONTRACTS: Iterable[Contract] = (NATIVE, SMSGIG, SMSGIST)
 
 
 def search(request: HttpRequest) -> HttpResponse:
@@ -38,6 +39,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("activations.api.smm.urls")),
     path("", include("activations.dialects.smsgig.urls")),
     path("", include("notifications.api.urls")),
+    path("", include("notifications.dialects.smsgist.urls")),
     path("", include("catalog.api.urls")),
 ]
 
