@@ -140,9 +140,10 @@ def test_a_crash_around_the_call_is_settled_by_the_tick(provider, plan, buyer, w
     assert differences() == []
 
 
-def test_an_unknown_outcome_keeps_the_money_until_the_provider_says(provider, plan, buyer):
+@pytest.mark.parametrize("silence", [OutcomeUnknown("still silent"), ProviderError("provider_not_configured")])
+def test_an_unknown_outcome_keeps_the_money_until_the_provider_says(provider, plan, buyer, silence):
     provider.after["order"] = OutcomeUnknown("silence")
-    provider.before["find"] = OutcomeUnknown("still silent")
+    provider.before["find"] = silence
     unknown = purchase(buyer)
     assert (unknown.status, purse(buyer)[0]) == (Status.UNKNOWN, FUNDS - PRICE)
     make_due()
