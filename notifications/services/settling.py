@@ -60,10 +60,8 @@ def resolve(message: Message) -> Message:
             return _not_taken(current.pk)
         if not answers.apply_answers({current.pk: found}):
             return Message.objects.get(pk=current.pk)
-    except ProviderError as refusal:
-        answers.apply_answers({current.pk: refusal})
-        return Message.objects.get(pk=current.pk)
-    except OutcomeUnknown as unknown:
+    except (OutcomeUnknown, ProviderError) as unknown:
+        # A provider that refuses to say, or is not configured now, has not said that it has none.
         log.info("outcome still unknown", message=current.pk, why=str(unknown))
     except Exception:
         log.exception("provider did not say what it did", message=current.pk, provider=current.provider)

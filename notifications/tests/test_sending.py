@@ -349,6 +349,17 @@ def test_what_was_certainly_not_taken_is_given_back_when_it_is_of_no_use_any_mor
     assert provider.taken == {}
 
 
+def test_a_refusal_to_say_is_no_answer_and_the_money_stays(provider, buyer, template):
+    provider.after, provider.at_find = UNKNOWN, ProviderError("not_configured")
+    message = services.send(buyer=buyer, wanted=wish(template))
+
+    let_pass(message, minutes=11)
+    services.settle_due()
+
+    message.refresh_from_db()
+    assert (message.dispatch, message.billing, len(provider.requests)) == ("unknown", "charged", 1)
+
+
 def test_what_nobody_can_prove_waits_for_staff_and_at_last_expires(provider, buyer, template):
     provider.before = provider.at_find = UNKNOWN
     message = services.send(buyer=buyer, wanted=wish(template))
