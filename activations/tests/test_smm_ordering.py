@@ -196,8 +196,9 @@ def test_an_unknown_order_is_found_by_our_reference_or_refunded(booster, buyer, 
     assert tick() == int(status == Status.PENDING)  # an ended one is never looked at again
 
 
-def test_a_silent_provider_is_asked_ever_less_often_and_staff_are_told_after_a_day(booster, buyer, followers):
-    booster.before = {"place": OutcomeUnknown(), "find": OutcomeUnknown()}
+@pytest.mark.parametrize("silence", [OutcomeUnknown(), ProviderError()])
+def test_a_silent_provider_is_asked_ever_less_often_and_staff_are_told_after_a_day(booster, buyer, followers, silence):
+    booster.before = {"place": OutcomeUnknown(), "find": silence}
     order = ordered(buyer, followers)
     tick(order, hours=23)
     assert (order.status, order.needs_staff) == (Status.UNKNOWN, False)

@@ -38,9 +38,8 @@ def resolve(order: SmmOrder) -> SmmOrder:
         )
         if found is not None:
             return orders.accept(current.pk, found)
-    except ProviderError as refusal:
-        return orders.fail(current.pk, refusal.code)
-    except OutcomeUnknown:
+    except (OutcomeUnknown, ProviderError):
+        # A provider that refuses to say, or is not configured now, has not said that it has no such order.
         return orders.look_again_later(current.pk)
     except Exception:
         log.exception("provider did not say what it did", order=current.pk, provider=current.provider)
