@@ -55,3 +55,10 @@ class DecidedByRecipient(DomainError):
 
     code = "decided_by_recipient"
     message = "The recipient has asked for this. Only the recipient can take it back."
+
+
+class RouteUnknown(DomainError):
+    """There is no such route on this channel, or it is switched off. Facts: `route`."""
+
+    code = "route_unknown"
+    message = "There is no such route."

@@ -14,6 +14,11 @@ def settle_due_messages() -> int:
     return services.settle_due()
 
 
+def settle_chunks() -> int:
+    """Capture, release and refund what sendings' messages say; returns how many chunks were settled."""
+    return services.settle_chunks()
+
+
 def deliver_sandbox_reports() -> int:
     """Let due sandbox reports go out."""
     return deliver_due_reports()

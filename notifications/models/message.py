@@ -65,7 +65,7 @@ class Message(models.Model):
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="Our reference at the provider.")
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="messages")
-    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+")
+    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+", db_index=False)
     credential = models.CharField(max_length=32, blank=True, help_text="Public id of the key that sent it.")
     mode = models.CharField(max_length=8, default="live", help_text="test and dryrun move no money.")
     idempotency_key = models.CharField(max_length=300, null=True, blank=True)  # noqa: DJ001  (unique where present)
@@ -80,12 +80,14 @@ class Message(models.Model):
     )  # fmt: skip
 
     channel = models.CharField(max_length=10, choices=Channel)
-    sender = models.ForeignKey(Sender, on_delete=models.PROTECT, null=True, blank=True, related_name="messages")
+    sender = models.ForeignKey(
+        Sender, on_delete=models.PROTECT, null=True, blank=True, related_name="messages", db_index=False
+    )
     template = models.ForeignKey(
-        MessageTemplate, on_delete=models.PROTECT, null=True, blank=True, related_name="messages"
+        MessageTemplate, on_delete=models.PROTECT, null=True, blank=True, related_name="messages", db_index=False
     )
     version = models.ForeignKey(
-        TemplateVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="messages"
+        TemplateVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="messages", db_index=False
     )
     to = models.CharField(max_length=254, help_text="E.164, or an e-mail address.")
     redirected_to = models.CharField(max_length=254, blank=True, help_text="Where it went instead, in test mode.")
@@ -172,13 +174,19 @@ class Message(models.Model):
             models.Index(fields=("customer", "-id"), name="message_by_customer"),
             models.Index(fields=("to", "-id"), name="message_by_recipient"),
             models.Index(fields=("charge",), condition=Q(charge__isnull=False), name="message_by_charge"),
+            models.Index(fields=("template",), condition=Q(template__isnull=False), name="message_by_template"),
+            models.Index(fields=("version",), condition=Q(version__isnull=False), name="message_by_version"),
             models.Index(
-                fields=("priority", "due_at", "id"), condition=Q(dispatch="waiting"), name="message_to_dispatch"
+                fields=("provider", "priority", "due_at", "id"),
+                condition=Q(dispatch="waiting"),
+                name="message_to_hand_over",
             ),
             models.Index(
                 fields=("due_at",), condition=Q(due_at__isnull=False) & ~Q(dispatch="waiting"), name="message_due"
             ),
-            models.Index(fields=("erase_after",), condition=Q(erased_at=None), name="message_to_erase"),
+            models.Index(
+                fields=("erase_after",), condition=Q(erased_at=None, chunk__isnull=True), name="message_with_text"
+            ),
             models.Index(fields=("id",), condition=Q(needs_staff=True), name="message_needs_staff"),
             models.Index(fields=("id",), condition=Q(is_contradicted=True), name="message_contradicted"),
         )

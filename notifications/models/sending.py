@@ -43,6 +43,7 @@ class Sending(models.Model):
     channel = models.CharField(max_length=10, choices=Channel)
     route = models.CharField(max_length=32, default="regular", help_text="As the customer asked.")
     sender = models.ForeignKey(Sender, on_delete=models.PROTECT, null=True, blank=True, related_name="sendings")
+    from_number = models.CharField(max_length=32, blank=True, help_text="Instead of a sender: a number they rent.")
     text = models.TextField(blank=True, help_text="The SMS, or the body of the e-mail.")
     subject = models.CharField(max_length=998, blank=True)
     from_name = models.CharField(max_length=128, blank=True)
@@ -94,6 +95,10 @@ class Sending(models.Model):
     @property
     def moves_money(self) -> bool:
         return self.mode == "live"
+
+    @property
+    def comes_from(self) -> str:
+        return self.sender.address if self.sender else self.from_number
 
     @property
     def total_segments(self) -> int:

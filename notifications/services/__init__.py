@@ -2,9 +2,21 @@
 
 from notifications.services.dispatching import dispatch_due
 from notifications.services.erasing import erase_texts
-from notifications.services.reports import receive_report
+from notifications.services.reports import Report, receive_report, receive_reports
 from notifications.services.senders import approve_sender, disable_sender, reject_sender, request_sender
 from notifications.services.sending import Notification, send
+from notifications.services.sendings import (
+    Calculation,
+    Counts,
+    Line,
+    SendingWanted,
+    calculate,
+    cancel_sending,
+    counts_of,
+    create_sending,
+    retry_sending,
+    settle_chunks,
+)
 from notifications.services.settling import give_up, resolve, settle_due
 from notifications.services.suppressions import hear, lift, lift_for_customer, suppress, suppressed_among
 from notifications.services.templates import (
@@ -21,11 +33,20 @@ from notifications.services.templates import (
 )
 
 __all__ = [
+    "Calculation",
+    "Counts",
+    "Line",
     "Notification",
+    "Report",
+    "SendingWanted",
     "add_version",
     "approve",
     "approve_sender",
     "ask_providers",
+    "calculate",
+    "cancel_sending",
+    "counts_of",
+    "create_sending",
     "create_template",
     "disable",
     "disable_sender",
@@ -38,12 +59,15 @@ __all__ = [
     "lift_for_customer",
     "pause",
     "receive_report",
+    "receive_reports",
     "reject",
     "reject_sender",
     "request_sender",
     "resolve",
     "resume_template",
+    "retry_sending",
     "send",
+    "settle_chunks",
     "settle_due",
     "submit",
     "suppress",

@@ -40,7 +40,7 @@ def request_of(message: Message) -> SendRequest:
     return SendRequest(
         reference=str(message.uuid),
         channel=message.channel,
-        sender=message.sender.address if message.sender else "",
+        sender=message.sender.address if message.sender else sending.from_number if sending else "",
         to=message.redirected_to or message.to,
         body=sending.text if sending else message.body,
         called_at=message.called_at or message.created_at,
