@@ -136,7 +136,11 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 
 # Apps add their own proofs to `audit_ledger` here: functions that yield differences.
-LEDGER_CHECKS: list[str] = ["activations.audit.checks", "notifications.audit.checks"]
+LEDGER_CHECKS: list[str] = [
+    "activations.audit.checks",
+    "notifications.audit.checks",
+    "notifications.sending_audit.checks",
+]
 
 # --- Work that happens later ----------------------------------------------------------
 

@@ -5,61 +5,95 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('catalog', '0005_notification_product'),
-        ('notifications', '0004_suppressions'),
-        ('wallets', '0003_tax_percent'),
+        ("catalog", "0005_notification_product"),
+        ("notifications", "0004_suppressions"),
+        ("wallets", "0003_tax_percent"),
     ]
 
     operations = [
         migrations.RemoveIndex(
-            model_name='message',
-            name='message_to_dispatch',
+            model_name="message",
+            name="message_to_dispatch",
         ),
         migrations.RemoveIndex(
-            model_name='message',
-            name='message_to_erase',
+            model_name="message",
+            name="message_to_erase",
         ),
         migrations.AddField(
-            model_name='sending',
-            name='from_number',
-            field=models.CharField(blank=True, help_text='Instead of a sender: a number they rent.', max_length=32),
+            model_name="sending",
+            name="from_number",
+            field=models.CharField(blank=True, help_text="Instead of a sender: a number they rent.", max_length=32),
         ),
         migrations.AlterField(
-            model_name='message',
-            name='sender',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='notifications.sender'),
+            model_name="message",
+            name="sender",
+            field=models.ForeignKey(
+                blank=True,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="messages",
+                to="notifications.sender",
+            ),
         ),
         migrations.AlterField(
-            model_name='message',
-            name='template',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='notifications.messagetemplate'),
+            model_name="message",
+            name="template",
+            field=models.ForeignKey(
+                blank=True,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="messages",
+                to="notifications.messagetemplate",
+            ),
         ),
         migrations.AlterField(
-            model_name='message',
-            name='version',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='notifications.templateversion'),
+            model_name="message",
+            name="version",
+            field=models.ForeignKey(
+                blank=True,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="messages",
+                to="notifications.templateversion",
+            ),
         ),
         migrations.AlterField(
-            model_name='message',
-            name='wallet',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='wallets.wallet'),
+            model_name="message",
+            name="wallet",
+            field=models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="wallets.wallet"
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(condition=models.Q(('template__isnull', False)), fields=['template'], name='message_by_template'),
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("template__isnull", False)), fields=["template"], name="message_by_template"
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(condition=models.Q(('version__isnull', False)), fields=['version'], name='message_by_version'),
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("version__isnull", False)), fields=["version"], name="message_by_version"
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(condition=models.Q(('dispatch', 'waiting')), fields=['provider', 'priority', 'due_at', 'id'], name='message_to_hand_over'),
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("dispatch", "waiting")),
+                fields=["provider", "priority", "due_at", "id"],
+                name="message_to_hand_over",
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(condition=models.Q(('chunk__isnull', True), ('erased_at', None)), fields=['erase_after'], name='message_with_text'),
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("chunk__isnull", True), ("erased_at", None)),
+                fields=["erase_after"],
+                name="message_with_text",
+            ),
         ),
     ]
