@@ -13,9 +13,10 @@ from activations.dialects.smsgig.base import SMSGIG
 from config import docs
 from config.api import NATIVE, Contract, Problem, contract_of, problem_of, route
 from config.status import status
+from notifications.dialects.plainsms.base import PLAINSMS
 from notifications.dialects.smsgist.base import SMSGIST
 
-CONTRACTS: Iterable[Contract] = (NATIVE, SMSGIG, SMSGIST)
+CONTRACTS: Iterable[Contract] = (NATIVE, SMSGIG, PLAINSMS, SMSGIST)
 
 
 def search(request: HttpRequest) -> HttpResponse:
@@ -41,6 +42,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("notifications.api.urls")),
     path("", include("notifications.dialects.smsgist.urls")),
     path("", include("catalog.api.urls")),
+    path("", include("notifications.dialects.plainsms.urls")),
 ]
 
 
