@@ -16,7 +16,7 @@ from apikeys.models import IdempotencyKey, Scope
 from apikeys.services.keys import issue_key, revoke_key
 from catalog.tests.factories import make_offer
 from wallets.models import Customer
-from wallets.services import deposit, open_customer
+from wallets.services import deposit, open_customer, set_spend_cap
 
 pytestmark = pytest.mark.django_db
 BASE = "/api/developer/v1/activations"
@@ -675,3 +675,19 @@ def test_a_text_that_was_erased_leaves_the_order_completed(caller):
     erase_texts()
     status, body = caller.get(f"/{order['id']}/check-sms")
     assert (status, body["data"]["code"], body["data"]["status"]) == (200, None, "completed")
+
+
+# --- Spend caps ----------------------------------------------------------------------------------------------
+
+
+def test_a_key_at_its_cap_buys_nothing_and_is_told_why(caller):
+    set_spend_cap(credential=caller.row.public_id, wallet=caller.customer.wallets.get(), daily=PRICE, monthly=None)
+    order = caller.ordered()
+    for settlement in ("on_delivery", "upfront"):
+        status, body = caller.buy(body=WANTED | {"settlement": settlement})
+        assert (status, body["error"]) == (422, "spend_cap_reached")
+        assert (body["cap"], body["spent"], body["required"], body["currency"]) == (PRICE, PRICE, PRICE, "USD")
+        assert body["resets_at"].endswith("T00:00:00Z")
+    assert (Activation.objects.count(), purse(caller.buyer)) == (1, (FUNDS, PRICE))
+    caller.post(f"/{order['id']}/cancel")
+    caller.ordered()

@@ -12,6 +12,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from apikeys.admin.acting import leave, staff
+from apikeys.admin.caps import CapsMixin
 from apikeys.client_forms import ClientForm, ModeForm, ReasonForm
 from apikeys.models import ClientCredential
 from apikeys.services import clients
@@ -19,13 +20,14 @@ from apikeys.services.clients import ClientSecrets
 from config.errors import DomainError
 
 FACTS = (
-    "client_id", "status", "last_used_at", "rotated_at", "revoked_at", "created_at", "created_by", "pepper_version",
+    "client_id", "status", "spend_caps", "last_used_at", "rotated_at", "revoked_at", "created_at", "created_by",
+    "pepper_version",
 )  # fmt: skip
 SHOWN_ONCE = "Shown this once: client id <code>{}</code>, client secret <code>{}</code>, app secret key <code>{}</code>"
 
 
 @admin.register(ClientCredential)
-class ClientCredentialAdmin(ModelAdmin):
+class ClientCredentialAdmin(CapsMixin, ModelAdmin):
     """Issued by the add form; its mode, its secrets and its end are dialogs. Never deleted: the ledger names it."""
 
     form = ClientForm
@@ -34,7 +36,7 @@ class ClientCredentialAdmin(ModelAdmin):
     list_select_related = ("customer",)
     search_fields = ("client_id", "name", "customer__name")
     raw_id_fields = ("customer", "wallet")
-    actions_detail = ("change_mode", "rotate", "revoke")
+    actions_detail = ("change_mode", "set_spend_caps", "rotate", "revoke")
     show_full_result_count = False
 
     def get_fields(self, request: HttpRequest, obj: ClientCredential | None = None) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from apikeys.admin.acting import leave, staff
+from apikeys.admin.caps import CapsMixin
 from apikeys.forms import KeyForm, RevokeForm
 from apikeys.models import ApiKey
 from apikeys.services import keys
@@ -18,6 +19,7 @@ KEY_FACTS = (
     "key_prefix",
     "status",
     "is_generated",
+    "spend_caps",
     "last_used_at",
     "revoked_at",
     "created_at",
@@ -27,7 +29,7 @@ KEY_FACTS = (
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ModelAdmin):
+class ApiKeyAdmin(CapsMixin, ModelAdmin):
     """Issued by the add form, ended by the revoke dialog; never deleted, because the ledger names them."""
 
     form = KeyForm
@@ -36,7 +38,7 @@ class ApiKeyAdmin(ModelAdmin):
     list_select_related = ("customer", "wallet")
     search_fields = ("key_prefix", "name", "customer__name")
     raw_id_fields = ("customer", "wallet")
-    actions_detail = ("revoke",)
+    actions_detail = ("set_spend_caps", "revoke")
     show_full_result_count = False
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:

@@ -12,16 +12,26 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from apikeys.admin.acting import leave, staff
+from apikeys.admin.caps import CapsMixin
 from apikeys.forms import PasswordForm, RevokeForm, RotateForm
 from apikeys.models import ApiPassword
 from apikeys.services import passwords
 from config.errors import DomainError, InvalidInput
 
-FACTS = ("status", "last_used_at", "rotated_at", "revoked_at", "created_at", "created_by", "pepper_version")
+FACTS = (
+    "status",
+    "spend_caps",
+    "last_used_at",
+    "rotated_at",
+    "revoked_at",
+    "created_at",
+    "created_by",
+    "pepper_version",
+)
 
 
 @admin.register(ApiPassword)
-class ApiPasswordAdmin(ModelAdmin):
+class ApiPasswordAdmin(CapsMixin, ModelAdmin):
     """Issued by the add form, replaced and ended by dialogs; never deleted, because the ledger names them."""
 
     form = PasswordForm
@@ -30,7 +40,7 @@ class ApiPasswordAdmin(ModelAdmin):
     list_select_related = ("customer", "wallet")
     search_fields = ("username", "customer__name")
     raw_id_fields = ("customer", "wallet")
-    actions_detail = ("rotate", "revoke")
+    actions_detail = ("set_spend_caps", "rotate", "revoke")
     show_full_result_count = False
 
     def get_fields(self, request: HttpRequest, obj: ApiPassword | None = None) -> tuple[str, ...]:

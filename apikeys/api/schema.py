@@ -62,6 +62,10 @@ class KeyList(serializers.Serializer[Any]):
     data: Any = KeyShown(many=True)
 
 
+class KeyShownOne(serializers.Serializer[Any]):
+    data: Any = KeyShown()
+
+
 @extend_schema_serializer(
     examples=[
         OpenApiExample(

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from apikeys.models import ApiKey, Mode, Scope
 from apikeys.services.terms import MAX_NAME, MAX_NETWORKS, MAX_RATE
-from config.api import Moment, Text, Whole
+from config.api import Moment, MoneyField, Text, Whole
 
 
 class LoginInput(serializers.Serializer[Any]):
@@ -29,13 +29,22 @@ class NewKeyInput(serializers.Serializer[Any]):
     expires_at = Moment(required=False, allow_null=True)
     allowed_ips = serializers.ListField(child=Text(max_length=50), max_length=MAX_NETWORKS, required=False)
     rate_limit_per_minute = Whole(min_value=1, max_value=MAX_RATE, required=False, allow_null=True)
+    daily_spend_cap = MoneyField(required=False, allow_null=True)
+    monthly_spend_cap = MoneyField(required=False, allow_null=True)
     customer_id = Whole(min_value=1, required=False)
+
+
+class CapInput(serializers.Serializer[Any]):
+    """What is not sent stays; null is no cap."""
+
+    daily_spend_cap = MoneyField(required=False, allow_null=True)
+    monthly_spend_cap = MoneyField(required=False, allow_null=True)
 
 
 # After the printed fields.
 MORE = (
     "uuid", "customer_id", "currency", "mode", "scopes", "expires_at", "allowed_ips", "rate_limit_per_minute",
-    "created_at",
+    "daily_spend_cap", "monthly_spend_cap", "created_at",
 )  # fmt: skip
 
 
@@ -45,6 +54,8 @@ class _KeyTerms(serializers.ModelSerializer[ApiKey]):
     last_used_at = Moment(allow_null=True)
     expires_at = Moment(allow_null=True)
     created_at = Moment()
+    daily_spend_cap = MoneyField(read_only=True, help_text="In the key's currency, by the day in UTC; null: none.")
+    monthly_spend_cap = MoneyField(read_only=True, help_text="The same by the month.")
 
 
 class KeyShown(_KeyTerms):

@@ -10,10 +10,11 @@ from rest_framework.response import Response
 from apikeys.api.addresses import client_address
 from apikeys.api.authentication import DashboardAuthentication
 from apikeys.api.base import AuthenticatedView
-from apikeys.api.schema import MESSAGE, KeyCreated, KeyList, TokenAnswer
-from apikeys.api.serializers import KeyShown, LoginInput, NewKeyInput, NewKeyShown, TokenShown
+from apikeys.api.schema import MESSAGE, KeyCreated, KeyList, KeyShownOne, TokenAnswer
+from apikeys.api.serializers import CapInput, KeyShown, LoginInput, NewKeyInput, NewKeyShown, TokenShown
 from apikeys.errors import NotAnOwner
 from apikeys.models import ApiKey, Membership, User
+from apikeys.models.key import ApiKeyQuerySet
 from apikeys.services import keys, tokens
 from config.api import BaseView, NewestFirst
 from wallets.models import Customer
@@ -33,6 +34,10 @@ class DashboardView(AuthenticatedView):
     @property
     def actor(self) -> str:
         return f"user:{self.user.email}"
+
+    def mine(self) -> ApiKeyQuerySet:
+        """The keys that this user may manage; all others do not exist."""
+        return ApiKey.objects.owned_by(self.user.pk)
 
 
 class Token(BaseView):
@@ -64,7 +69,7 @@ class KeyPages(NewestFirst):
 class ApiKeys(DashboardView):
     @extend_schema(tags=["Developer account"], summary="List API keys", responses={200: KeyList})
     def get(self, request: Request) -> Response:
-        return KeyPages.respond(request, ApiKey.objects.owned_by(self.user.pk).select_related("wallet"), KeyShown)
+        return KeyPages.respond(request, self.mine().with_caps().select_related("wallet"), KeyShown)
 
     @extend_schema(
         tags=["Developer account"],
@@ -81,14 +86,27 @@ class ApiKeys(DashboardView):
         key, plain = keys.issue_key(
             customer=customer, actor=self.actor, **{name: value for name, value in terms.items() if value is not None}
         )
-        key.__dict__["plain_key"] = plain
-        return Response({"data": NewKeyShown(key).data}, status=201)
+        shown = ApiKey.objects.with_caps().select_related("wallet").get(pk=key.pk)
+        shown.__dict__["plain_key"] = plain
+        return Response({"data": NewKeyShown(shown).data}, status=201)
 
 
 class ApiKeyDetail(DashboardView):
+    @extend_schema(
+        tags=["Developer account"], summary="Cap what an API key spends", request=CapInput, responses={200: KeyShownOne}
+    )
+    def patch(self, request: Request, key_id: str) -> Response:
+        sent = CapInput(data=request.data)
+        sent.is_valid(raise_exception=True)
+        key = get_object_or_404(self.mine().with_caps().select_related("wallet"), pk=key_id)
+        stays = {name: getattr(key, name) for name in ("daily_spend_cap", "monthly_spend_cap")}
+        wanted = stays | sent.validated_data
+        keys.cap_key(key=key, actor=self.actor, daily=wanted["daily_spend_cap"], monthly=wanted["monthly_spend_cap"])
+        return Response({"data": KeyShown(self.mine().with_caps().select_related("wallet").get(pk=key_id)).data})
+
     @extend_schema(tags=["Developer account"], summary="Revoke an API key", responses={200: MESSAGE})
     def delete(self, request: Request, key_id: str) -> Response:
-        key = get_object_or_404(ApiKey.objects.owned_by(self.user.pk), pk=key_id)
+        key = get_object_or_404(self.mine(), pk=key_id)
         keys.revoke_key(key=key, actor=self.actor)
         return Response({"message": "API key revoked successfully"})
 

@@ -7,7 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
-from wallets.models import Customer, Wallet
+from wallets.models import Customer, SpendCap, Wallet
 
 
 class Mode(models.TextChoices):
@@ -33,6 +33,14 @@ def every_scope() -> list[str]:
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def with_caps(self) -> "ApiKeyQuerySet":
+        """Adds `daily_spend_cap` and `monthly_spend_cap`, None where there is none."""
+        caps = SpendCap.objects.filter(credential=models.OuterRef("key_prefix"))
+        return self.annotate(
+            daily_spend_cap=models.Subquery(caps.values("daily")),
+            monthly_spend_cap=models.Subquery(caps.values("monthly")),
+        )
+
     def owned_by(self, user_id: int) -> "ApiKeyQuerySet":
         """The keys a dashboard user may manage: those of the customers this user owns."""
         return self.filter(

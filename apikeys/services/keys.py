@@ -4,6 +4,7 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import structlog
 from django.db import IntegrityError, transaction
@@ -16,7 +17,8 @@ from apikeys.services import addresses, secret
 from apikeys.services.credentials import Credential
 from apikeys.services.terms import check_terms
 from config.errors import InvalidInput
-from wallets.models import Customer, Wallet
+from wallets.models import Customer, SpendCap, Wallet
+from wallets.services import set_spend_cap
 
 USE_RESOLUTION = timedelta(minutes=1)
 PREFIX_TRIES = 10
@@ -36,12 +38,14 @@ def issue_key(
     expires_at: datetime | None = None,
     allowed_ips: Iterable[str] = (),
     rate_limit_per_minute: int | None = None,
+    daily_spend_cap: Decimal | None = None,
+    monthly_spend_cap: Decimal | None = None,
     is_generated: bool = False,
 ) -> tuple[ApiKey, str]:
     """Make a key for a customer; return it with the plain key, which is stored nowhere.
 
     It spends from `wallet`, or the customer's wallet in `currency`, or the default one.
-    Every scope unless `scopes` says which. Each call makes another key.
+    Every scope unless `scopes` says which. Caps are in the wallet's currency. Each call makes another key.
     Raises InvalidInput, per field.
     """
     terms = check_terms(
@@ -50,7 +54,9 @@ def issue_key(
     )  # fmt: skip
     wallet = wallet_for(customer, wallet, currency)
     made = ApiKey(customer=customer, wallet=wallet, created_by=actor[:80], is_generated=is_generated, **terms)
-    key, plain = _insert(made)
+    with transaction.atomic():
+        key, plain = _insert(made)
+        set_spend_cap(credential=key.public_id, wallet=wallet, daily=daily_spend_cap, monthly=monthly_spend_cap)
     log.info("API key issued", key=key.public_id, customer=customer.pk, actor=actor)
     return key, plain
 
@@ -78,6 +84,13 @@ def change_key(
     key.save(update_fields=list(terms))
     log.info("API key changed", key=key.public_id, actor=actor)
     return key
+
+
+def cap_key(*, key: ApiKey, actor: str, daily: Decimal | None, monthly: Decimal | None) -> SpendCap | None:
+    """Cap what a key spends in a day and in a month (UTC); None is no cap. Raises InvalidInput, per field."""
+    cap = set_spend_cap(credential=key.public_id, wallet=key.wallet, daily=daily, monthly=monthly)
+    log.info("API key capped", key=key.public_id, actor=actor, daily=str(daily), monthly=str(monthly))
+    return cap
 
 
 def revoke_key(*, key: ApiKey, actor: str) -> ApiKey:

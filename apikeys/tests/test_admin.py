@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
@@ -12,11 +13,16 @@ from knox.models import AuthToken
 
 from apikeys.models import ApiKey, Membership, User
 from apikeys.services import keys
+from apikeys.services.clients import issue_client
+from apikeys.services.passwords import issue_password
 from apikeys.tests.factories import PASSWORD, make_customer, make_key, make_user
+from wallets.models import SpendCap
+from wallets.services import open_wallet
 
 pytestmark = pytest.mark.django_db
 ADD = reverse("admin:apikeys_apikey_add")
 LIST = reverse("admin:apikeys_apikey_changelist")
+SUBMITTED = {"_form_submitted": "on"}
 
 
 @pytest.fixture
@@ -159,3 +165,31 @@ def test_the_lists_open(staff, customer, name):
 
 def test_dashboard_tokens_have_no_page():
     assert not admin.site.is_registered(AuthToken)
+
+
+def test_staff_cap_a_key_and_see_what_it_spent(staff, customer):
+    key, _ = make_key(customer)
+    url = reverse("admin:apikeys_apikey_set_spend_caps", args=[key.pk])
+    assert staff.get(url).status_code == 200
+    assert SpendCap.objects.count() == 0
+    staff.post(url, SUBMITTED | {"daily": "5", "monthly": "", "reason": "Asked for by phone"})
+    assert "0 of 5 USD today" in staff.get(change_page(key)).text
+    assert "Asked for by phone" in LogEntry.objects.latest("pk").change_message
+    staff.post(url, SUBMITTED | {"daily": "-5", "monthly": "", "reason": "x"})
+    assert SpendCap.objects.get(credential=key.public_id).daily == 5
+    staff.post(url, SUBMITTED | {"daily": "", "monthly": "", "reason": "x"})
+    assert SpendCap.objects.count() == 0
+
+
+@pytest.mark.parametrize("page", ["clientcredential", "apipassword"])
+def test_the_other_credentials_have_the_same_dialog(staff, customer, page):
+    open_wallet(customer=customer, currency="GHS")
+    if page == "clientcredential":
+        issue_client(customer=customer, name="Client", actor="test")
+    else:
+        issue_password(customer=customer, username="acme", actor="test")
+    row = apps.get_model("apikeys", page).objects.get()
+    staff.post(
+        reverse(f"admin:apikeys_{page}_set_spend_caps", args=[row.pk]), SUBMITTED | {"daily": "5", "reason": "x"}
+    )
+    assert SpendCap.objects.get(credential=row.public_id).wallet_id == row.wallet_id

@@ -180,3 +180,43 @@ def test_the_openapi_document_knows_the_doors():
     assert {"post", "get"} <= set(paths[KEYS])
     assert paths[KEYS]["post"]["security"] == [{"DashboardToken": []}]
     assert schema["components"]["securitySchemes"]["DashboardToken"]["scheme"] == "bearer"
+
+
+# --- Spend caps ------------------------------------------------------------------------------------------
+
+
+def test_a_key_is_created_with_caps_and_lists_them(create, api, bearer):
+    made = create({"name": "Capped", "daily_spend_cap": 5, "monthly_spend_cap": "99.5"}).json()["data"]
+    uncapped = create({"name": "Free"}).json()["data"]
+    assert (made["daily_spend_cap"], made["monthly_spend_cap"]) == (5, 99.5)
+    assert (uncapped["daily_spend_cap"], uncapped["monthly_spend_cap"]) == (None, None)
+    listed = {row["id"]: row["daily_spend_cap"] for row in api.get(KEYS, headers=bearer).json()["data"]}
+    assert listed == {made["id"]: 5, uncapped["id"]: None}
+
+
+def test_caps_are_changed_one_by_one_and_taken_away(create, api, bearer):
+    key_id = create({"name": "Capped", "daily_spend_cap": 5, "monthly_spend_cap": 50}).json()["data"]["id"]
+
+    def patch(**body):
+        data = api.patch(f"{KEYS}/{key_id}", body, "application/json", headers=bearer).json()["data"]
+        return data["daily_spend_cap"], data["monthly_spend_cap"]
+
+    assert patch(daily_spend_cap=7) == (7, 50)
+    assert patch(monthly_spend_cap=None) == (7, None)
+    assert patch() == (7, None)
+    assert patch(daily_spend_cap=None) == (None, None)
+
+
+@pytest.mark.parametrize("cap", [0, -1, "x", "1e3", True, [5], 10**13])
+def test_a_cap_that_is_no_amount_is_named(create, api, bearer, cap):
+    answer = create({"name": "Capped", "daily_spend_cap": cap})
+    assert (answer.status_code, list(answer.json()["errors"])) == (422, ["daily_spend_cap"])
+    key_id = create({"name": "Free"}).json()["data"]["id"]
+    answer = api.patch(f"{KEYS}/{key_id}", {"monthly_spend_cap": cap}, "application/json", headers=bearer)
+    assert (answer.status_code, list(answer.json()["errors"])) == (422, ["monthly_spend_cap"])
+
+
+def test_somebody_elses_key_is_not_capped(api, bearer):
+    key, _ = make_key(make_customer("Other"))
+    answer = api.patch(f"{KEYS}/{key.pk}", {"daily_spend_cap": 5}, "application/json", headers=bearer)
+    assert answer.status_code == 404
