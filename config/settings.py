@@ -1,7 +1,9 @@
 """Every setting of the product, from the environment (see README, "In production")."""
 
+import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from django.core.exceptions import ImproperlyConfigured
@@ -62,6 +64,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "import_export",
     "django_q",
+    "anymail",
     "config",
     "templates",
     "wallets",
@@ -236,6 +239,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
             "WhatsApp notifications",
             "Templates",
             "Senders",
+            "Suppressions",
             "SMS catalog",
             "Activations",
             "SMM",
@@ -266,6 +270,30 @@ SMM_PANEL_KEY = ENV.str("SMM_PANEL_KEY", default="")
 SMM_PANEL_CURRENCY = ENV.str("SMM_PANEL_CURRENCY", default="USD")
 # Templates and their approval live on a host of their own.
 TWILIO_CONTENT_BASE_URL = ENV.str("TWILIO_CONTENT_BASE_URL", default="https://content.twilio.com").rstrip("/")
+# The mail server, as smtp://, smtp+tls:// (STARTTLS) or smtp+ssl://user:password@host:port. Empty: no e-mail by SMTP.
+SMTP_URL = ENV.str("SMTP_URL", default="")
+_SMTP: dict[str, Any] = ENV.email_url("SMTP_URL", default="consolemail://")
+EMAIL_BACKEND: str = _SMTP["EMAIL_BACKEND"]
+EMAIL_HOST: str = _SMTP["EMAIL_HOST"] or "localhost"
+EMAIL_PORT: int = _SMTP["EMAIL_PORT"] or 25
+EMAIL_HOST_USER: str = _SMTP["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD: str = _SMTP["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS: bool = _SMTP.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL: bool = _SMTP.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+# What stands right of the @ in our Message-IDs.
+EMAIL_DOMAIN = ENV.str("EMAIL_DOMAIN", default=urlsplit(PUBLIC_BASE_URL).hostname or "localhost")
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENV.str("DEFAULT_FROM_EMAIL", default=f"Saldo <noreply@{EMAIL_DOMAIN}>")
+# Where undeliverable mail comes back to (the envelope's sender); empty: to the sender itself. Whoever receives it
+# there posts it to /api/webhooks/email/bounce with this secret.
+EMAIL_BOUNCE_ADDRESS = ENV.str("EMAIL_BOUNCE_ADDRESS", default="")
+EMAIL_BOUNCE_SECRET = ENV.str("EMAIL_BOUNCE_SECRET", default="")
+# An e-mail service in django-anymail's words (mailgun, postmark …), carried by the provider `esp`. Its own settings
+# are ANYMAIL_…: ANYMAIL_MAILGUN_API_KEY, and ANYMAIL_WEBHOOK_SECRET (user:password) for its webhooks.
+EMAIL_ESP = ENV.str("EMAIL_ESP", default="").lower()
+ANYMAIL: dict[str, str] = {
+    name.removeprefix("ANYMAIL_"): value for name, value in os.environ.items() if name.startswith("ANYMAIL_")
+}
 # How many messages a provider is handed a second, over all processes; 0: no limit.
 MESSAGES_PER_SECOND = ENV.int("MESSAGES_PER_SECOND", default=50)
 # How many calls to one provider are under way at the same time, for each process that hands messages over.

@@ -94,18 +94,18 @@ class TwilioClient:
             ) as answer:
                 return _understood(answer.status_code, _read(answer, stop))
         except requests.RequestException as error:
-            if _never_connected(error):
+            if never_connected(error):
                 raise TwilioRefused(HTTPStatus.SERVICE_UNAVAILABLE, 0, "no connection") from None
             raise TwilioUnknown(type(error).__name__) from None
         except HTTPError as error:  # cut or silent within the body
             raise TwilioUnknown(type(error).__name__) from None
 
 
-def _never_connected(error: requests.RequestException) -> bool:
+def never_connected(error: BaseException | None) -> bool:
     """Did the request certainly not leave the house?"""
     if isinstance(error, requests.ConnectTimeout):
         return True
-    cause = error.args[0] if error.args else None
+    cause = error.args[0] if error and error.args else None
     return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
 
 

@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -16,7 +15,6 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 MAX_DEPTH = 32
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Malformed(exceptions.ParseError):
@@ -51,7 +49,7 @@ def refuse_unstorable(value: Any, depth: int = 0) -> None:
     if depth > MAX_DEPTH:
         raise Malformed("The JSON is nested too deeply.")
     if isinstance(value, str):
-        if UNSTORABLE.search(value):
+        if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
             raise Malformed("Text may not hold a NUL character or half a surrogate pair.")
     elif isinstance(value, Mapping):
         for key, item in value.items():

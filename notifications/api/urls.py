@@ -1,9 +1,12 @@
 """The notifications' paths of the native contract."""
 
+from django.urls import re_path
+
 from config.api import route
-from notifications.api import views
+from notifications.api import mail_views, mail_webhooks, suppression_views, views
 
 V1 = "api/developer/v1"
+SIGNED = r"[-A-Za-z0-9_~.]{1,300}"
 
 urlpatterns = [
     route(f"{V1}/notifications/send", views.Send.as_view(), "notification-send"),
@@ -15,4 +18,11 @@ urlpatterns = [
     route(f"{V1}/templates/{{template_id}}/submit", views.SubmitTemplate.as_view(), "template-submit"),
     route(f"{V1}/senders", views.Senders.as_view(), "senders"),
     route("api/webhooks/whatsapp/status", views.WhatsAppStatus.as_view(), "whatsapp-status"),
+    route(f"{V1}/suppressions", suppression_views.Suppressions.as_view(), "suppressions"),
+    route(f"{V1}/suppressions/{{suppression_id}}", suppression_views.SuppressionDetail.as_view(), "suppression"),
+    route(f"{mail_webhooks.WEBHOOKS}/bounce", mail_webhooks.ReturnedMail.as_view(), "returned-mail"),
+    *mail_webhooks.esp_webhooks(),
+    re_path(rf"^t/o/(?P<token>{SIGNED})\.gif\Z", mail_views.opened, name="mail-opened"),
+    re_path(r"^t/c\Z", mail_views.clicked, name="mail-clicked"),
+    re_path(rf"^u/(?P<token>{SIGNED})\Z", mail_views.unsubscribe, name="mail-unsubscribe"),
 ]

@@ -9,15 +9,21 @@ from notifications.providers.base import (
     Submitted,
     Verdict,
 )
+from notifications.providers.esp import EspProvider
 from notifications.providers.sandbox import SandboxProvider
+from notifications.providers.smtp import SmtpProvider
 from notifications.providers.twilio import TwilioProvider
 
 SANDBOX = SandboxProvider.name
-PROVIDERS: dict[str, MessageProvider] = {provider.name: provider for provider in (SandboxProvider(), TwilioProvider())}
+SMTP = SmtpProvider.name
+PROVIDERS: dict[str, MessageProvider] = {
+    provider.name: provider for provider in (SandboxProvider(), TwilioProvider(), SmtpProvider(), EspProvider())
+}
 
 __all__ = [
     "PROVIDERS",
     "SANDBOX",
+    "SMTP",
     "MessageProvider",
     "OutcomeUnknown",
     "ProviderError",

@@ -79,6 +79,7 @@ class MessageProvider(Protocol):
 
     name: str
     needs_template_id: bool  # does it send templates only by an id of its own?
+    silence_means_delivered: bool  # does it tell only of failures, so that no report in time is a good one?
 
     def send(self, request: SendRequest, *, deadline_seconds: float) -> Submitted:
         """Send one message, once. Raises ProviderError (clear no) or OutcomeUnknown."""

@@ -41,6 +41,7 @@ COST = Standing("", cost=Decimal("0.004"), cost_currency="USD")
 class SandboxProvider:
     name = "sandbox"
     needs_template_id = False
+    silence_means_delivered = False
 
     def send(self, request: SendRequest, *, deadline_seconds: float) -> Submitted:
         answer = self.send_many([request], deadline_seconds=deadline_seconds).get(request.reference)

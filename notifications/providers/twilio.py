@@ -34,6 +34,7 @@ LONGEST_ID = 64
 class TwilioProvider:
     name = "twilio"
     needs_template_id = True
+    silence_means_delivered = False
 
     def send(self, request: SendRequest, *, deadline_seconds: float) -> Submitted:
         try:

@@ -7,9 +7,9 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from notifications.models import Message
+from notifications.models import Channel, Message
 from notifications.providers import ProviderError, Submitted
-from notifications.services import ladder, polling, reports
+from notifications.services import engagement, ladder, polling, reports
 from notifications.services.ladder import Changes
 
 log = structlog.get_logger(__name__)
@@ -53,7 +53,18 @@ def apply_answers(answers: Mapping[int, Answer]) -> set[int]:
             taken[answer.id] = message
     reports.judge_parked(changes, taken)
     changes.write()
+    _note_bounces(locked, answers)
     return unknown
+
+
+def _note_bounces(locked: Mapping[int, Message], answers: Mapping[int, Answer]) -> None:
+    """Where a recipient's server would not have an e-mail, it has bounced at the door."""
+    for key, message in locked.items():
+        answer = answers[key]
+        if not isinstance(answer, ProviderError) or not answer.about_recipient or message.channel != Channel.EMAIL:
+            continue
+        if message.state == State.REJECTED and message.bounced_at is None:
+            engagement.bounce(message, code=answer.code, actor=f"provider:{message.provider}")
 
 
 def refuse(changes: Changes, message: Message, refusal: ProviderError) -> None:

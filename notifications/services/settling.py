@@ -167,7 +167,8 @@ def _after_asking(message_id: int, standing: Standing | None) -> None:
     locked = ladder.lock(message_id)
     now = timezone.now()
     if not locked.is_final and now >= ladder.expires_at(locked):
-        ladder.climb(locked, State.EXPIRED, failure="no_report", actor="system:sweeper")
+        state = State.DELIVERED if _silence_is_good(locked) else State.EXPIRED
+        ladder.climb(locked, state, failure="no_report", actor="system:sweeper")
     if not locked.is_final:
         locked.due_at = polling.next_look(locked, now)
     elif locked.cost is None and standing is not None and standing.cost is not None and locked.moves_money:
@@ -178,3 +179,8 @@ def _after_asking(message_id: int, standing: Standing | None) -> None:
     else:
         locked.due_at = None
     locked.save(update_fields=["due_at", "cost", "cost_currency"])
+
+
+def _silence_is_good(message: Message) -> bool:
+    """Of a mail that the server took, only failures come back."""
+    return message.state == State.SENT and provider_for(message.provider).silence_means_delivered

@@ -41,6 +41,7 @@ class FakeProvider:
 
     name = "fake"
     needs_template_id = False
+    silence_means_delivered = False
 
     def __init__(self) -> None:
         self.taken: dict[str, Submitted] = {}

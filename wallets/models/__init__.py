@@ -5,7 +5,6 @@ from wallets.models.event import Event
 from wallets.models.exchange import ExchangeRate
 from wallets.models.hold import Hold, Release
 from wallets.models.ledger import Account, AccountTotal, Entry, Transaction, Wallet
-from wallets.models.spending import SpendCap
 from wallets.models.tick import Tick
 
 __all__ = [
@@ -17,7 +16,6 @@ __all__ = [
     "ExchangeRate",
     "Hold",
     "Release",
-    "SpendCap",
     "Tick",
     "Transaction",
     "Wallet",
