@@ -51,11 +51,12 @@ class Hordak:
 def singles(books: "object", cluster: "object", hordak: Hordak | None, rounds: int, seconds: float) -> None:
     """One transaction a call."""
     one, eight, account, wallet, crowd = [], [], [], [], []
-    limit_one, limit_eight, peer = [], [], []
+    limit_one, limit_eight, peer, bare_peer = [], [], [], []
     for _ in range(rounds):
         one.append(callers(1, seconds, books.charge_any))
         limit_one.append(pgbench(cluster, 1, seconds, books.bare_insert()))
-        peer.append(hordak.rate("single", max(1, round(seconds))) if hordak else 0)
+        peer.append(hordak.rate("charge", max(1, round(seconds))) if hordak else 0)
+        bare_peer.append(hordak.rate("single", max(1, round(seconds))) if hordak else 0)
         eight.append(callers(8, seconds, books.charge_any))
         limit_eight.append(pgbench(cluster, 8, seconds, books.bare_insert()))
         account.append(callers(8, seconds, books.charge_to_one_account))
@@ -63,7 +64,8 @@ def singles(books: "object", cluster: "object", hordak: Hordak | None, rounds: i
         crowd.append(callers(32, seconds, books.charge_one_wallet))
     say_rate("single posts, 1 caller", one, limit_one, "pgbench", 0.55)
     if hordak:
-        say_rate("single posts, 1 caller", one, peer, "hordak transfer_to", 3.5)
+        say_rate("single posts, 1 caller", one, peer, "hordak, balance checked under a lock", 3.5)
+        say_rate("single posts, 1 caller", one, bare_peer, "hordak, transfer_to alone")
     say_rate("single posts, 8 callers", eight, limit_eight, "pgbench", 0.4)
     say_rate("8 callers, all into one revenue account", account, eight, "spread over 100", 0.9)
     say_rate("32 callers on one wallet", crowd, wallet, "1 caller on it", 0.6)

@@ -13,9 +13,11 @@ from activations.dialects.smsgig.base import SMSGIG
 from config import docs
 from config.api import NATIVE, Contract, Problem, contract_of, problem_of, route
 from config.status import status
+from notifications.dialects.plainsms.base import PLAINSMS
+from notifications.dialects.smsgic.base import SMSGIC
 from notifications.dialects.smsgist.base import SMSGIST
 
-CONTRACTS: Iterable[Contract] = (NATIVE, SMSGIG, SMSGIST)
+CONTRACTS: Iterable[Contract] = (NATIVE, SMSGIG, SMSGIC, PLAINSMS, SMSGIST)
 
 
 def search(request: HttpRequest) -> HttpResponse:
@@ -41,6 +43,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("notifications.api.urls")),
     path("", include("notifications.dialects.smsgist.urls")),
     path("", include("catalog.api.urls")),
+    path("", include("notifications.dialects.plainsms.urls")),
+    path("", include("notifications.dialects.smsgic.urls")),
 ]
 
 

@@ -7,12 +7,14 @@ from django.db import transaction
 from catalog.models import NotificationProduct
 from catalog.services.notifications import create_notification_product
 from catalog.services.prices import set_price
-from notifications.models import Channel, MessageTemplate, Sender
+from notifications.models import Channel, MessageTemplate, Route, Sender
 from notifications.providers import SANDBOX
 from notifications.services import approve, approve_sender, create_template, request_sender, submit
 from wallets.models import Customer
 
 ACTOR = "task:demo"
+# The carriers that SMSGIC's clients choose by name.
+CARRIERS = ("infobip", "twilio", "messente", "trumpia")
 HOUSE_SENDERS = ((Channel.WHATSAPP, "+12025550100"), (Channel.SMS, "INFO"))
 Category = NotificationProduct.Category
 # NGN per message: believable, and for one-time passwords as the reference prints it.
@@ -24,7 +26,7 @@ DRAFT_BODY = "Your order has been shipped and arrives tomorrow."
 
 @transaction.atomic
 def ensure_notification_world() -> None:
-    """Prices of every category, and a house sender for WhatsApp and for SMS, carried by the sandbox."""
+    """Prices of every category, house senders and carriers' names, all of them carried by the sandbox."""
     for category, amount in PRICES.items():
         product = NotificationProduct.objects.filter(category=category).first()
         if product is None:
@@ -34,6 +36,8 @@ def ensure_notification_world() -> None:
         sender = request_sender(customer_id=None, channel=channel, address=address)
         if sender.status == Sender.Status.REQUESTED:
             approve_sender(sender=sender, provider=SANDBOX, actor=ACTOR)
+    for name in CARRIERS:
+        Route.objects.get_or_create(channel=Channel.SMS, name=name, defaults={"provider": SANDBOX})
 
 
 def ensure_approved_template(customer: Customer) -> int:

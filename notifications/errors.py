@@ -62,3 +62,17 @@ class RouteUnknown(DomainError):
 
     code = "route_unknown"
     message = "There is no such route."
+
+
+class NoTestAddress(DomainError):
+    """In test mode everything goes to an address configured for the credential, and there is none."""
+
+    code = "no_test_address"
+    message = "Test mode: no test phone or address is configured for this credential."
+
+
+class OtherMode(DomainError):
+    """A sending is sent again in the mode it was sent in, or not at all."""
+
+    code = "other_mode"
+    message = "This message was sent in another mode than the credential has now."

@@ -37,6 +37,7 @@ def secrets(saldo: Saldo, keys: dict[str, str]) -> Secrets:
         session.remember(name, value)
     log_in_and_make_keys(session)
     send_the_key_wherever_it_could_go(session)
+    send_by_password_and_generated_key(session)
     buy_and_receive(session)
     return session
 
@@ -90,6 +91,32 @@ def send_the_key_wherever_it_could_go(session: Secrets) -> None:
             f"GET /status?api_key={key}{'a' * 9_000} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
         ):
             send_raw(port, request.encode("latin-1"))
+
+
+def send_by_password_and_generated_key(session: Secrets) -> None:
+    """plainsms carries password and key in the query string, where every server would log them."""
+    login = session.saldo.world["sms_v1"]
+    client = session.saldo.client(address="127.0.0.35")
+    right = {"username": login["username"], "password": session.remember("API password", login["password"])}
+    wrong = right | {"password": PASSWORD_TRIED}
+    sms = {"numbers": "0701234567", "message_body": "Hello"}
+    for who in (right, wrong):
+        for sent in ({"params": who | sms}, {"data": who | sms}, {"json": who | sms}, {"params": who, "data": "{"}):
+            client.post("/v1/sms/send", **sent, headers={"Idempotency-Key": "canary"} if who is right else {})
+        client.get("/v1/sms/send", params=who | sms)
+        client.get("/v1/sms/nothing", params=who)
+        client.get("/v1/sms/send", params=who, headers={"Host": "evil.example"})
+    made = client.post("/api/generate-key", auth=tuple(right.values()))
+    key = session.remember("generated key", made.json["api_key"])
+    for tried in (key, KEY_TRIED):
+        client.get("/api/v2/sms/send", params={"api_key": tried} | sms)
+        client.post("/api/v2/sms/send", data={"api_key": tried} | sms, headers={"Idempotency-Key": "canary-2"})
+        client.get(f"/api/v2/account/balance?api_key={tried}&api_key={tried}x%00")
+        client.get(f"/rates?api_key={tried}&mcc={tried}")
+        client.get(f'/rates?{{"mcc":"{tried}"}}')
+        send_raw(session.saldo.port, f"GET /api/v2/sms/send?api_key={tried} junk HTTP/1.1\r\n\r\n".encode())
+    session.remember("second generated key", client.post("/api/regenerate-key", json={"api_key": key}).json["api_key"])
+    client.post("/api/revoke-key", params=right)
 
 
 def buy_and_receive(session: Secrets) -> None:

@@ -10,6 +10,13 @@ class InsufficientFunds(DomainError):
     message = "Insufficient balance"
 
 
+class SpendCapReached(DomainError):
+    """Facts: `cap`, `spent` and `required` in `currency`, the cap's `period` (day or month), and `resets_at`."""
+
+    code = "spend_cap_reached"
+    message = "The spend cap of this key would be exceeded."
+
+
 class AccountSuspended(DomainError):
     code = "account_suspended"
     message = "This account is suspended."

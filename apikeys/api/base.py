@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apikeys.api.authentication import ApiKeyAuthentication, CredentialAuthentication
+from apikeys.api.authentication import ApiKeyAuthentication
 from apikeys.api.idempotent import idempotent
 from apikeys.errors import MissingScope
 from apikeys.models import Scope
@@ -63,7 +64,7 @@ class KeyView(AuthenticatedView):
     differ, `authentication_classes` (subclasses of CredentialAuthentication).
     """
 
-    authentication_classes: tuple[type[CredentialAuthentication], ...] = (ApiKeyAuthentication,)
+    authentication_classes: tuple[type[BaseAuthentication], ...] = (ApiKeyAuthentication,)
     scope: ClassVar[str] = Scope.READ
     idempotency_key: str | None = None
 

@@ -1,8 +1,9 @@
 """django-hordak 2.0 doing the same work: run by bench/ledger.py with the Python of an environment that has it.
 
-    python hordak_books.py HOST DATABASE prepare|single|bulk AMOUNT
+    python hordak_books.py HOST DATABASE prepare|single|charge|bulk AMOUNT
 
-`single` makes transfers for AMOUNT seconds, `bulk` writes AMOUNT transactions at once; both print a rate a second.
+`single` makes transfers for AMOUNT seconds; `charge` makes what a wallet needs of them: one that cannot overdraw, its
+balance read under a lock. `bulk` writes AMOUNT transactions at once. All print a rate a second.
 """
 
 import random
@@ -69,6 +70,23 @@ def single(seconds: float) -> float:
     return count / (time.perf_counter() - began)
 
 
+def charge(seconds: float) -> float:
+    from django.db import transaction
+    from hordak.models import Account
+    from moneyed import Money
+
+    revenue, wallets = accounts()
+    price, limit = Money("0.035", "USD"), Money("-1000000", "USD")
+    count, began = 0, time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        with transaction.atomic():
+            wallet = Account.objects.select_for_update().get(pk=random.choice(wallets).pk)
+            assert wallet.get_balance()["USD"] > limit
+            wallet.transfer_to(revenue, price, description="SMS to Kenya")
+        count += 1
+    return count / (time.perf_counter() - began)
+
+
 def bulk(rows: int) -> float:
     from django.db import transaction
     from hordak.models import Leg, Transaction
@@ -93,4 +111,4 @@ def bulk(rows: int) -> float:
 if __name__ == "__main__":
     host, name, what, amount = sys.argv[1:]
     configure(host, name)
-    print({"prepare": prepare, "single": single, "bulk": bulk}[what](int(amount)))
+    print({"prepare": prepare, "single": single, "charge": charge, "bulk": bulk}[what](int(amount)))

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 MAX_DEPTH = 32
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Malformed(exceptions.ParseError):
@@ -49,7 +51,7 @@ def refuse_unstorable(value: Any, depth: int = 0) -> None:
     if depth > MAX_DEPTH:
         raise Malformed("The JSON is nested too deeply.")
     if isinstance(value, str):
-        if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        if UNSTORABLE.search(value):
             raise Malformed("Text may not hold a NUL character or half a surrogate pair.")
     elif isinstance(value, Mapping):
         for key, item in value.items():

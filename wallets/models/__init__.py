@@ -5,6 +5,7 @@ from wallets.models.event import Event
 from wallets.models.exchange import ExchangeRate
 from wallets.models.hold import Hold, Release
 from wallets.models.ledger import Account, AccountTotal, Entry, Transaction, Wallet
+from wallets.models.spending import SpendCap
 from wallets.models.tick import Tick
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "ExchangeRate",
     "Hold",
     "Release",
+    "SpendCap",
     "Tick",
     "Transaction",
     "Wallet",

@@ -8,6 +8,7 @@ from wallets.services.exchange import Conversion, convert, convert_amount, quant
 from wallets.services.holds import capture, expire_due_holds, place_hold, release
 from wallets.services.movements import adjust, charge, chargeback, deposit, refund
 from wallets.services.posting import Posting, post
+from wallets.services.spending import check_caps, set_spend_cap, spend_caps
 
 __all__ = [
     "Buyer",
@@ -18,6 +19,7 @@ __all__ = [
     "capture",
     "charge",
     "chargeback",
+    "check_caps",
     "convert",
     "convert_amount",
     "deposit",
@@ -33,5 +35,7 @@ __all__ = [
     "rate",
     "refund",
     "release",
+    "set_spend_cap",
     "set_wallet_limits",
+    "spend_caps",
 ]

@@ -105,6 +105,15 @@ CHECKS = (
                OR (debt > 0 AND balance - held + credit_limit + debt > 0)""",
     ),
     Check(
+        "What counts against a spend cap is what its credential spent",
+        """SELECT format('credential %s: %s on %s (books %s), %s in the month of %s (books %s)', credential,
+                         day_spent, day, by_day, month_spent, month, by_month) FROM (
+               SELECT *, wallets_spent_since(wallet_id, credential, day::timestamp AT TIME ZONE 'UTC') AS by_day,
+                      wallets_spent_since(wallet_id, credential, month::timestamp AT TIME ZONE 'UTC') AS by_month
+                 FROM wallets_spendcap) c
+            WHERE day_spent <> by_day OR month_spent <> by_month""",
+    ),
+    Check(
         "Refunds never exceed what they give back",
         """SELECT format('transaction %s: %s given back of %s', o.id, sum(r.amount), o.amount)
              FROM wallets_transaction r JOIN wallets_transaction o ON o.id = r.reverses_id

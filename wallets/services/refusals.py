@@ -17,6 +17,7 @@ from wallets.errors import (
     RefundExceedsOriginal,
 )
 from wallets.models import Wallet
+from wallets.services.spending import CAP_REACHED, cap_reached
 
 if TYPE_CHECKING:
     from wallets.services.posting import Posting
@@ -49,6 +50,8 @@ def domain_error(refusal: DatabaseError, posting: "Posting | None") -> DomainErr
     name = constraint_of(refusal)
     if name == "wallet_available_not_negative":
         return insufficient_funds(posting.wallet_id, posting.amount) if posting else InsufficientFunds()
+    if name == CAP_REACHED:
+        return cap_reached(detail_of(refusal))
     if name in ERRORS:
         return ERRORS[name]()
     if isinstance(refusal, DataError) and isinstance(refusal.__cause__, NumericValueOutOfRange):

@@ -12,8 +12,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from activations.models import PoolNumber
-from apikeys.models import Membership, Mode, User
-from apikeys.services import clients, keys
+from apikeys.models import ApiPassword, Membership, Mode, User
+from apikeys.services import clients, keys, passwords
 from catalog.demo import ensure_demo_catalogue
 from catalog.models import Country
 from notifications.demo import ensure_approved_template, ensure_draft_template, ensure_notification_world
@@ -66,6 +66,7 @@ def demo_world() -> dict[str, Any]:
         "customer": {"id": main.pk, "email": MAIN_EMAIL, "password": owner_password},
         "api_keys": {wallet.currency: _key(wallet) for wallet in _wallets(main)},
         "clients": {mode: _client(main, mode) for mode in Mode.values},
+        "sms_v1": _sms_login(main.wallets.get(currency="USD")),
         "templates": {"approved": ensure_approved_template(main), "draft": ensure_draft_template(main)},
         "stranger": {"api_key": _key(stranger.wallets.get(currency="USD")), "client": _client(stranger)},
         "poor": {
@@ -153,3 +154,16 @@ def _client(customer: Customer, mode: str = Mode.LIVE) -> dict[str, str]:
         expires_at=timezone.now() + KEY_LIFETIME,
     )
     return asdict(shown)
+
+
+def _sms_login(wallet: Wallet) -> dict[str, str]:
+    """Username and password for plainsms; the password of the call before ends."""
+    found = ApiPassword.objects.filter(wallet=wallet, revoked_at=None, created_by=ACTOR).first()
+    if found is not None:
+        password, plain = passwords.rotate_password(password=found, actor=ACTOR)
+    else:
+        username = f"demo-{secrets.token_hex(4)}"
+        password, plain = passwords.issue_password(
+            customer=wallet.customer, wallet=wallet, username=username, actor=ACTOR
+        )
+    return {"username": password.username, "password": plain}

@@ -2,7 +2,7 @@
 
 from django.db import IntegrityError
 
-from notifications.errors import WrongState
+from notifications.errors import OtherMode, WrongState
 from notifications.models import Message, Sending
 from notifications.models.message import MessageQuerySet
 from notifications.services.sendings.creating import create, earlier_sending
@@ -20,10 +20,13 @@ def retry_sending(*, buyer: Buyer, sending: Sending, idempotency_key: str | None
     """Send again to the failed recipients who were not retried yet: a new sending, charged anew.
 
     Repeating it with the same idempotency key returns the same one. Raises WrongState unless one has failed and
-    none is pending, or once the text is erased; and what `create_sending` raises.
+    none is pending, or once the text is erased, OtherMode where the credential has another mode by now (what was
+    a test must not become real, nor the other way round), and what `create_sending` raises.
     """
     if idempotency_key is not None and (earlier := earlier_sending(buyer, idempotency_key)) is not None:
         return earlier
+    if sending.mode != buyer.mode:
+        raise OtherMode
     failed = _failed(sending)
     if not failed or sending.erased_at is not None or pending(sending).exists():
         raise WrongState(status=sending.status)

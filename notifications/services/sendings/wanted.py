@@ -52,8 +52,16 @@ def checked(wanted: SendingWanted) -> SendingWanted:
     if wanted.channel == Channel.SMS:
         recipients = [to if to[0] == "+" else f"+{to}" for to in recipients]
     if wanted.remove_duplicates:
-        recipients = list({normal(wanted.channel, to): to for to in reversed(recipients)}.values())[::-1]
+        recipients = _without_duplicates(wanted.channel, recipients)
     return replace(wanted, recipients=recipients)
+
+
+def _without_duplicates(channel: str, recipients: Sequence[str]) -> list[str]:
+    """Each recipient once, as first written, in the order given."""
+    first: dict[str, str] = {}
+    for to in recipients:
+        first.setdefault(normal(channel, to), to)
+    return list(first.values())
 
 
 def _faults(wanted: SendingWanted) -> "list[tuple[str, list[str]]]":

@@ -1,0 +1,38 @@
+"""Phone numbers as people write them."""
+
+import re
+
+import phonenumbers
+
+E164 = re.compile(r"\A\+[1-9][0-9]{7,14}\Z")
+# Digits, grouped by spaces, dots, dashes or brackets.
+WRITTEN = re.compile(r"\A[0-9(][0-9 ().-]{2,40}\Z")
+
+
+def international(written: str, region: str) -> str | None:
+    """A number as `+` and its digits; without `+` it is read as people in `region` write it. None: it is no number.
+
+    What begins with `+` is taken by its shape alone: whether anybody can be reached there is found out by sending.
+    """
+    if written.startswith("+"):
+        return written if E164.match(written) else None
+    if not WRITTEN.match(written):
+        return None
+    digits = re.sub(r"[^0-9]", "", written)
+    own, foreign = _parsed(digits, region), _parsed(f"+{digits}", None)
+    for found in (own, foreign):
+        if found and phonenumbers.is_valid_number(found):
+            return _e164(found)
+    return _e164(own) if own and phonenumbers.is_possible_number(own) else None
+
+
+def _parsed(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
+    try:
+        return phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def _e164(number: phonenumbers.PhoneNumber) -> str | None:
+    text = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return text if E164.match(text) else None

@@ -1,0 +1,10 @@
+DROP TRIGGER transaction_spend ON wallets_transaction;
+DROP TRIGGER release_spend ON wallets_release;
+DROP TRIGGER hold_spend ON wallets_hold;
+DROP FUNCTION wallets_transaction_spend();
+DROP FUNCTION wallets_release_spend();
+DROP FUNCTION wallets_hold_spend();
+DROP FUNCTION wallets_spent_since(bigint, text, timestamptz);
+DROP FUNCTION wallets_uncount_spend(bigint, text, numeric, timestamptz);
+DROP FUNCTION wallets_count_spend(bigint, text, numeric, timestamptz);
+ALTER TABLE wallets_spendcap DROP CONSTRAINT spend_cap_is_a_number;
