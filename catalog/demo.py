@@ -9,6 +9,7 @@ from pathlib import Path
 from django.db import transaction
 
 from catalog.demo_numbers import ensure_demo_plans
+from catalog.demo_rates import ensure_demo_rates
 from catalog.demo_smm import ensure_demo_smm
 from catalog.models import Country, Offer, Operator, Price, Service
 from catalog.services.countries import load_countries
@@ -37,7 +38,7 @@ class DemoCatalogue:
 
 @transaction.atomic
 def ensure_demo_catalogue() -> DemoCatalogue:
-    """Make sure that the demo catalogue exists: countries, operators, services, offers, prices, exchange rates.
+    """Make sure that the demo catalogue exists: countries, operators, services, offers, rates, prices.
 
     A price is the service's price in the US times the country's factor, in USD. Repeating it adds
     only what is missing: what staff changed since stays changed.
@@ -51,6 +52,7 @@ def ensure_demo_catalogue() -> DemoCatalogue:
     added = _ensure_offers(services, countries, factors)
     ensure_demo_smm()
     ensure_demo_plans(countries)
+    ensure_demo_rates(countries)
     return DemoCatalogue(len(services), len(factors), Offer.objects.filter(provider=PROVIDER).count(), added)
 
 

@@ -7,6 +7,11 @@ from catalog.models import Country
 
 # The native reference prints the United States as 1 and the United Kingdom as 2.
 FIRST = ("US", "GB")
+# What people call those that ISO 3166 names by statute.
+USUAL_NAMES = {
+    "BN": "Brunei", "CD": "DR Congo", "FK": "Falkland Islands", "FM": "Micronesia", "PS": "Palestine", "RU": "Russia",
+    "SX": "Sint Maarten", "VA": "Vatican City", "VG": "British Virgin Islands", "VI": "U.S. Virgin Islands",
+}  # fmt: skip
 ISO_FACTS = ("alpha3", "name", "dial_code")
 
 
@@ -36,7 +41,7 @@ def _countries() -> list[Country]:
         Country(
             code=country.alpha_2,
             alpha3=country.alpha_3,
-            name=getattr(country, "common_name", country.name),
+            name=USUAL_NAMES.get(country.alpha_2, getattr(country, "common_name", country.name)),
             dial_code=_dial_code(country.alpha_2),
         )
         for country in pycountry.countries

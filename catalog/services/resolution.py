@@ -183,9 +183,9 @@ class _Book:
     ) -> dict[int, dict[Source, _Found]]:
         chosen: dict[int, dict[Source, _Found]] = {}
         rows = Price.objects.in_force(self.at).for_products(product_ids).for_levels(customer_id, price_list_id)
-        columns = ("product_id", "price_list_id", "customer_id", "amount", "currency", "id")
+        columns = ("effective_from", "id", "product_id", "price_list_id", "customer_id", "amount", "currency")
         # Latest last, so that what is written to a level last holds, unless the wanted currency is there.
-        for product_id, list_id, owner_id, amount, currency, price_id in rows.latest_last().values_list(*columns):
+        for _, price_id, product_id, list_id, owner_id, amount, currency in sorted(rows.values_list(*columns)):
             if amount is None:
                 continue
             source = Source.CUSTOMER if owner_id else Source.LIST if list_id else Source.BASE

@@ -16,6 +16,7 @@ from apikeys.models import ApiPassword, Membership, Mode, User
 from apikeys.services import clients, keys, passwords
 from catalog.demo import ensure_demo_catalogue
 from catalog.models import Country
+from catalog.services.networks import load_networks
 from notifications.demo import ensure_approved_template, ensure_draft_template, ensure_notification_world
 from wallets.models import Customer, Wallet
 from wallets.services import deposit, open_customer, open_wallet
@@ -52,6 +53,7 @@ class Command(BaseCommand):
 def demo_world() -> dict[str, Any]:
     """Everything the demo needs; passwords and keys are new at every call, and shown only here."""
     ensure_demo_catalogue()
+    load_networks()
     ensure_notification_world()
     _ensure_pool()
     main = _ensure_customer("Demo Reseller", MAIN_EMAIL, BALANCES, default_region="KE")
