@@ -178,12 +178,15 @@ TICKS: dict[str, float] = {
     "notifications.tasks.deliver_sandbox_reports": 0.5,
     "notifications.tasks.ask_about_templates": 60,
     "notifications.tasks.erase_old_texts": 300,
+    "notifications.tasks.tidy_webhooks": 300,
     "wallets.tasks.release_expired_holds": 30,
     "wallets.tasks.roll_up_accounts": 300,
     "wallets.tasks.erase_event_payloads": 300,
     "activations.tasks.erase_old_texts": 300,
     "apikeys.tasks.erase_expired": 300,
 }
+# Commands that run as long as `manage.py worker` does, beside the queue, each in a process of its own.
+COMPANIONS: list[str] = ["deliver_webhooks"]
 # A queue that has answered no tick for this long is killed and replaced by `manage.py worker`.
 QUEUE_STALE_SECONDS = ENV.float("QUEUE_STALE_SECONDS", default=60)
 
@@ -302,6 +305,11 @@ PROVIDER_CALLS_AT_ONCE = ENV.int("PROVIDER_CALLS_AT_ONCE", default=16)
 DELIVERY_REPORT_HOURS = ENV.float("DELIVERY_REPORT_HOURS", default=72)
 # Texts of received SMS and stored idempotent answers are erased after this long.
 SMS_TEXT_RETENTION_DAYS = ENV.int("SMS_TEXT_RETENTION_DAYS", default=30)
+# Webhooks: what one call may take in all; how long the log of deliveries is kept; and whether endpoints on this very
+# machine, also by plain http, may be called: for development only.
+WEBHOOK_DEADLINE_SECONDS = ENV.float("WEBHOOK_DEADLINE_SECONDS", default=5)
+WEBHOOK_LOG_DAYS = ENV.int("WEBHOOK_LOG_DAYS", default=30)
+WEBHOOKS_TO_LOOPBACK = ENV.bool("WEBHOOKS_TO_LOOPBACK", default=not PRODUCTION)
 QUARANTINE_DAYS = ENV.int("QUARANTINE_DAYS", default=7)
 
 # --- Pages, files, logs ---------------------------------------------------------------------

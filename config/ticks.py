@@ -97,7 +97,7 @@ def run(name: str) -> None:
         error = type(timeout).__name__
         raise
     finally:
-        _beat()
+        beat()
         _answer(name, time.monotonic() - started, error)
 
 
@@ -107,8 +107,8 @@ def _answer(name: str, seconds: float, error: str) -> None:
     _execute(ANSWER, {"name": name, "seconds": seconds, "error": error})
 
 
-def _beat() -> None:
-    """One byte to the watchdog; a full or closed pipe loses nothing worth waiting for."""
+def beat() -> None:
+    """One byte to the watchdog: work goes on; a full or closed pipe loses nothing worth waiting for."""
     descriptor = os.environ.get(HEARTBEAT_VARIABLE)
     if descriptor is not None:
         try:

@@ -7,84 +7,31 @@ for and no byte came for `QUEUE_STALE_SECONDS`, the whole process group is kille
 The watchdog itself never talks to the database, so nothing that happens there can stop it.
 """
 
-import contextlib
 import os
-import select
 import signal
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
+from collections.abc import Sequence
 from types import FrameType
 
 import structlog
 from django.db import close_old_connections, connection
 
 from config import ticks
+from config.supervised import RETRY_SECONDS, Companion, Supervised
 
 POLL_SECONDS = 0.25
-RETRY_SECONDS = 1.0
-STOP_SECONDS = 10.0
 FRESH_SECONDS = 5.0
-# A queue that has not run anything yet may still be starting, on a busy machine for longer than it may be silent.
-START_SECONDS = 60.0
-ROOT = Path(__file__).resolve().parent.parent
 
 log = structlog.get_logger(__name__)
 
 
-class Queue:
-    """One django-q2 cluster: a process group of its own, and the pipe its heartbeats come up."""
+class Queue(Supervised):
+    """One django-q2 cluster."""
 
     def __init__(self) -> None:
-        self.heartbeats, beat = os.pipe()
-        os.set_blocking(self.heartbeats, False)
-        os.set_blocking(beat, False)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "config.queue", str(os.getpid())],
-            cwd=ROOT,
-            env=os.environ | {ticks.HEARTBEAT_VARIABLE: str(beat)},
-            pass_fds=(beat,),
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        self.has_beaten = False
-        os.close(beat)  # now the pipe ends with the last process of the group
+        super().__init__("-m", "config.queue", str(os.getpid()))
         log.info("queue started", pid=self.process.pid)
-
-    def has_ended(self) -> bool:
-        return self.process.poll() is not None
-
-    def beat_within(self, seconds: float) -> bool:
-        """Wait up to `seconds` for a heartbeat."""
-        readable, _, _ = select.select([self.heartbeats], [], [], seconds)
-        if not readable:
-            return False
-        alive = bool(os.read(self.heartbeats, 65536))
-        if not alive:
-            time.sleep(seconds)  # the pipe has ended: every process is gone or going
-        self.has_beaten = self.has_beaten or alive
-        return alive
-
-    def stop(self) -> None:
-        """End it: running tasks may finish within `STOP_SECONDS`, whatever is left is killed."""
-        if not self.has_ended():
-            self.process.terminate()  # the cluster tells its own children
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(STOP_SECONDS)
-        self.kill()
-
-    def kill(self) -> None:
-        """Kill the whole group and wait until the last of it is gone."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        deadline = time.monotonic() + STOP_SECONDS
-        while time.monotonic() < deadline and select.select([self.heartbeats], [], [], STOP_SECONDS)[0]:
-            if not os.read(self.heartbeats, 65536):
-                break
-        os.close(self.heartbeats)
 
 
 class Ticker(threading.Thread):
@@ -130,10 +77,11 @@ class Ticker(threading.Thread):
 
 
 class Watchdog:
-    """Keeps one queue and one ticker alive until SIGTERM or SIGINT."""
+    """Keeps one queue, one ticker and the companions alive until SIGTERM or SIGINT."""
 
-    def __init__(self, *, stale_seconds: float) -> None:
+    def __init__(self, *, stale_seconds: float, companions: Sequence[str] = ()) -> None:
         self.stale_seconds = stale_seconds
+        self.companions = [Companion(command, stale_seconds=stale_seconds) for command in companions]
         self.stopping = False
         self.ticker = Ticker()
         self.silent_since = time.monotonic()
@@ -147,9 +95,19 @@ class Watchdog:
             self.ticker.start()
             while not self.stopping:
                 queue = self._watch(queue)
+                for companion in self.companions:
+                    companion.look_after()
         finally:
-            self.ticker.stopping.set()
-            queue.stop()
+            self._end(queue)
+
+    def _end(self, queue: Queue) -> None:
+        """Everybody is asked at once, so that they end together."""
+        self.ticker.stopping.set()
+        for companion in self.companions:
+            companion.terminate()
+        queue.stop()
+        for companion in self.companions:
+            companion.stop()
 
     def _watch(self, queue: Queue) -> Queue:
         """One round: the same queue, or the one that replaces it."""
@@ -159,12 +117,9 @@ class Watchdog:
             return queue
         if queue.has_ended():
             return self._replace(queue, "queue ended by itself")
-        if time.monotonic() - self.silent_since > self._patience_with(queue):
+        if time.monotonic() - self.silent_since > queue.patience(self.stale_seconds):
             return self._replace(queue, "queue is silent")
         return queue
-
-    def _patience_with(self, queue: Queue) -> float:
-        return self.stale_seconds if queue.has_beaten else max(self.stale_seconds, START_SECONDS)
 
     def _replace(self, queue: Queue, reason: str) -> Queue:
         log.error("replacing the queue", reason=reason, pid=queue.process.pid)

@@ -1,6 +1,7 @@
 """Ticks: each looks at what is due now, and may run twice at once."""
 
 from notifications import services
+from notifications.services import webhooks
 from notifications.services.sandbox import deliver_due_reports
 
 
@@ -32,3 +33,8 @@ def ask_about_templates() -> int:
 def erase_old_texts() -> int:
     """Erase texts past their retention."""
     return services.erase_texts()
+
+
+def tidy_webhooks() -> int:
+    """Keep the log of webhooks short, and tell customers of endpoints that were given up."""
+    return webhooks.tidy() + webhooks.tell_of_disabled()

@@ -10,6 +10,7 @@ from notifications.models.sender import Sender
 from notifications.models.sending import Chunk, Sending
 from notifications.models.suppression import Suppression
 from notifications.models.template import MessageTemplate, TemplateVersion
+from notifications.models.webhook import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "Channel",
@@ -24,4 +25,7 @@ __all__ = [
     "Sending",
     "Suppression",
     "TemplateVersion",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
 ]

@@ -10,4 +10,4 @@ class Command(BaseCommand):
     help = "Run periodic and queued work until SIGTERM or SIGINT; replaces a queue that has gone silent."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        Watchdog(stale_seconds=settings.QUEUE_STALE_SECONDS).run()
+        Watchdog(stale_seconds=settings.QUEUE_STALE_SECONDS, companions=settings.COMPANIONS).run()
