@@ -53,11 +53,12 @@ class Row(NamedTuple):
     to: str
     state: str
     failure: str
+    accepted_at: datetime | None  # by the carrier
     delivered_at: datetime | None
 
 
 # In the order of Row's fields.
-COLUMNS = ("uuid", "to", "state", "failure", "delivered_at")
+COLUMNS = ("uuid", "to", "state", "failure", "accepted_at", "delivered_at")
 
 
 def success(message: str, data: dict[str, Any]) -> dict[str, Any]:
@@ -101,7 +102,7 @@ def status(sending: Sending, rows: Sequence[Row]) -> dict[str, Any]:
         "delivered": delivered,
         "pending": pending,
         "failed": len(rows) - delivered - pending,
-        "sent_at": moment(sending.sent_at),
+        "sent_at": moment(min((row.accepted_at for row in rows if row.accepted_at), default=None)),
         "recipients": [_recipient(row, sending.channel) for row in rows],
     }
     return success(ACTION_DONE, data)

@@ -11,7 +11,7 @@ State = Message.State
 
 
 def row(state, failure=""):
-    return shown.Row(uuid.uuid4(), "+233245972246", state, failure, None)
+    return shown.Row(uuid.uuid4(), "+233245972246", state, failure, None, None)
 
 
 @pytest.mark.parametrize(
