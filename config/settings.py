@@ -239,6 +239,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TAGS": [
         {"name": name}
         for name in (
+            "Messages",
+            "Sendings",
             "WhatsApp notifications",
             "Templates",
             "Senders",

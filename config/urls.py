@@ -41,6 +41,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("activations.api.smm.urls")),
     path("", include("activations.dialects.smsgig.urls")),
     path("", include("notifications.api.urls")),
+    path("", include("notifications.api.sendings.urls")),
     path("", include("notifications.dialects.smsgist.urls")),
     path("", include("catalog.api.urls")),
     path("", include("notifications.dialects.plainsms.urls")),

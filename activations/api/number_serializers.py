@@ -43,6 +43,11 @@ class CancelInput(serializers.Serializer[Any]):
     now = Flag(default=False, help_text="True to end it at once instead of with its period.")
 
 
+class OutgoingInput(serializers.Serializer[Any]):
+    to = Text(max_length=32, help_text="Recipient in E.164 format.")
+    message = Text(max_length=10_000, help_text="What it says.")
+
+
 class StockedShown(serializers.Serializer[Any]):
     country = serializers.CharField(source="country.code")
     price = serializers.SerializerMethodField(help_text="Of a month, in your key's currency.")

@@ -16,6 +16,7 @@ from activations.api.number_serializers import (
     CancelInput,
     ComingShown,
     IncomingShown,
+    OutgoingInput,
     OutlookMeta,
     PurchaseInput,
     StockedShown,
@@ -116,6 +117,26 @@ class Messages(NumbersView):
     )
     def get(self, request: Request, subscription_id: str) -> Response:
         return NewestFirst.respond(request, self.one(subscription_id).messages.all(), IncomingShown)
+
+    @extend_schema(
+        tags=TAG,
+        summary="Send a message from the number",
+        request=OutgoingInput,
+        responses={201: schema.Sent},
+        examples=[schema.OUTGOING_EXAMPLE],
+    )
+    @idempotent
+    @scoped(Scope.NUMBERS)
+    def post(self, request: Request, subscription_id: str) -> Response:
+        """Priced like any SMS: segments times the destination's rate."""
+        key = f"native:number:{self.idempotency_key}" if self.idempotency_key else None
+        subscription = self.one(subscription_id)
+        asked = valid(OutgoingInput, request)
+        services.send_text(
+            buyer=self.credential.buyer, subscription=subscription, to=asked["to"], text=asked["message"],
+            redirect_to=self.credential.test_phone, idempotency_key=key,
+        )  # fmt: skip
+        return Response({"message": "Message sent successfully"}, status=201)
 
 
 class Outlook(NumbersView):

@@ -368,3 +368,55 @@ def test_in_grace_the_outlook_shows_the_next_try(client, plans):
 def test_every_cent_is_in_the_books(caller, plans):
     caller.buy()
     assert differences() == []
+
+
+# --- Sending from a number --------------------------------------------------------------------
+
+
+@pytest.fixture
+def rented(caller, plans):
+    """A number that messages can go out from, in a world with rates."""
+    from notifications.tests.sending_factories import make_sms_world
+
+    make_sms_world()
+    return caller.buy()
+
+
+def test_a_message_goes_out_from_the_number_as_printed(caller, rented):
+    from notifications import services as messages
+    from notifications.models import SandboxMessage
+
+    sent = caller.post(f"subscriptions/{rented['id']}/messages", {"to": "+1234567890", "message": "Hello from SMSGang"})
+    assert sent == (201, {"message": "Message sent successfully"})
+
+    messages.dispatch_due()
+    SandboxMessage.objects.update(next_report_at=timezone.now())
+    from notifications.services.sandbox import deliver_due_reports
+
+    deliver_due_reports()
+    messages.settle_chunks()
+    from wallets.models import Transaction
+
+    assert Transaction.objects.filter(kind="number_sms", amount=Decimal("0.077778")).exists()
+    assert differences() == []
+
+
+def test_a_message_is_sent_once_however_often_it_is_asked_for(caller, rented):
+    from notifications.models import Sending
+
+    for _ in range(2):
+        body = {"to": "+1234567890", "message": "Hello"}
+        assert caller.post(f"subscriptions/{rented['id']}/messages", body, **{"Idempotency-Key": "k"})[0] == 201
+    assert Sending.objects.get().from_number == Subscription.objects.get().phone
+
+
+def test_messages_from_a_number_are_refused_as_everything_is(caller, stranger, rented):
+    path, body = f"subscriptions/{rented['id']}/messages", {"to": "+1234567890", "message": "Hello"}
+    assert stranger.post(path, body)[0] == 404
+    for wrong in ({}, {"to": "1234567890", "message": "x"}, {"to": "+1234567890"}, {"to": "+1234567890", "message": 5}):
+        assert caller.post(path, wrong)[0] == 422
+    adjust(wallet=caller.customer.wallets.get(), amount=Decimal(-94), reference="spent", reason="Spent", actor="test")
+    assert caller.post(path, body)[1]["error"] == "insufficient_balance"
+    Subscription.objects.update(status="released")
+    status, answer = caller.post(path, body)
+    assert (status, answer["error"]) == (422, "subscription_inactive")

@@ -14,6 +14,7 @@ from notifications.services.sendings import (
     cancel_sending,
     counts_of,
     create_sending,
+    retry_message,
     retry_sending,
     settle_chunks,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "request_sender",
     "resolve",
     "resume_template",
+    "retry_message",
     "retry_sending",
     "send",
     "settle_chunks",

@@ -6,6 +6,7 @@ from activations.services.subscriptions.inventory import inventory
 from activations.services.subscriptions.looking import look_at, settle_numbers
 from activations.services.subscriptions.outlook import outlook
 from activations.services.subscriptions.renewing import renew, renew_due
+from activations.services.subscriptions.texting import send_text
 
 __all__ = [
     "cancel",
@@ -16,6 +17,7 @@ __all__ = [
     "renew",
     "renew_due",
     "resume",
+    "send_text",
     "set_auto_renew",
     "settle_numbers",
     "take_back",

@@ -4,7 +4,7 @@ from notifications.services.sendings.calculating import Calculation, Line, calcu
 from notifications.services.sendings.canceling import cancel_sending
 from notifications.services.sendings.counting import Counts, counts_of
 from notifications.services.sendings.creating import create_sending
-from notifications.services.sendings.retrying import retry_sending
+from notifications.services.sendings.retrying import retry_message, retry_sending
 from notifications.services.sendings.settling import settle_chunks
 from notifications.services.sendings.wanted import SendingWanted
 
@@ -17,6 +17,7 @@ __all__ = [
     "cancel_sending",
     "counts_of",
     "create_sending",
+    "retry_message",
     "retry_sending",
     "settle_chunks",
 ]

@@ -1,6 +1,7 @@
 """Making a sending: priced, held chunk by chunk, stored with all its messages, in one commit or not at all."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from django.conf import settings
@@ -106,11 +107,19 @@ def _provider(buyer: Buyer, wanted: SendingWanted, way: Way, sender: Sender | No
     """Who carries it. A dry run, and a test that has nowhere to go, are only played. Raises SenderNotReady."""
     if buyer.mode == "dryrun" or (buyer.mode == "test" and not wanted.redirect_to):
         return SANDBOX
-    provider = way.provider or (sender.provider if sender else wanted.from_provider)
+    provider = way.provider or (sender.provider if sender else _carrier_of_a_number(buyer, wanted))
     # Nothing pretends to be sent for real money.
     if provider not in PROVIDERS or (provider == SANDBOX and not settings.SANDBOX):
         raise SenderNotReady
     return provider
+
+
+def _carrier_of_a_number(buyer: Buyer, wanted: SendingWanted) -> str:
+    """The provider it is rented from where that carries messages, else the one of the usual sender."""
+    if wanted.from_provider in PROVIDERS:
+        return wanted.from_provider
+    usual = sender_of(buyer, replace(wanted, from_number="", sender=None))
+    return usual.provider if usual else ""
 
 
 def _draft(buyer: Buyer, wanted: SendingWanted, way: Way, sender: Sender | None, priced: Priced) -> Sending:

@@ -25,10 +25,26 @@ def retry_sending(*, buyer: Buyer, sending: Sending, idempotency_key: str | None
     """
     if idempotency_key is not None and (earlier := earlier_sending(buyer, idempotency_key)) is not None:
         return earlier
+    if pending(sending).exists():
+        raise WrongState(status=sending.status)
+    return _retry(buyer, sending, failed_of(sending), idempotency_key)
+
+
+def retry_message(*, buyer: Buyer, message: Message, idempotency_key: str | None = None) -> Sending:
+    """Send again one message of a sending that has failed and was not retried yet, as `retry_sending` does."""
+    if idempotency_key is not None and (earlier := earlier_sending(buyer, idempotency_key)) is not None:
+        return earlier
+    if message.chunk is None:
+        raise WrongState(status=message.state)
+    sending = message.chunk.sending
+    return _retry(buyer, sending, failed_of(sending).filter(pk=message.pk), idempotency_key)
+
+
+def _retry(buyer: Buyer, sending: Sending, rows: MessageQuerySet, idempotency_key: str | None) -> Sending:
     if sending.mode != buyer.mode:
         raise OtherMode
-    failed = _failed(sending)
-    if not failed or sending.erased_at is not None or pending(sending).exists():
+    failed = list(rows.order_by("id").only("pk", "to", "redirected_to", "provider"))
+    if not failed or sending.erased_at is not None:
         raise WrongState(status=sending.status)
     try:
         return create(
@@ -47,9 +63,10 @@ def pending(sending: Sending) -> MessageQuerySet:
     return Message.objects.filter(chunk__sending=sending).exclude(state__in=Message.FINAL)
 
 
-def _failed(sending: Sending) -> list[Message]:
+def failed_of(sending: Sending) -> MessageQuerySet:
+    """What can be sent again."""
     failed = Message.objects.filter(chunk__sending=sending, state__in=FAILED, retries=None)
-    return list(failed.exclude(failure__in=NOT_AGAIN).order_by("id").only("pk", "to", "redirected_to", "provider"))
+    return failed.exclude(failure__in=NOT_AGAIN)
 
 
 def _again(sending: Sending, failed: list[Message]) -> SendingWanted:
