@@ -15,7 +15,7 @@ from wallets.models import Customer
 ACTOR = "task:demo"
 # The carriers that SMSGIC's clients choose by name.
 CARRIERS = ("infobip", "twilio", "messente", "trumpia")
-HOUSE_SENDERS = ((Channel.WHATSAPP, "+12025550100"), (Channel.SMS, "INFO"))
+HOUSE_SENDERS = ((Channel.WHATSAPP, "+12025550100"), (Channel.SMS, "INFO"), (Channel.EMAIL, "info@example.com"))
 Category = NotificationProduct.Category
 # NGN per message: believable, and for one-time passwords as the reference prints it.
 PRICES = {Category.UTILITY: Decimal(20), Category.MARKETING: Decimal(75), Category.AUTHENTICATION: Decimal(20)}

@@ -23,6 +23,8 @@ Answer = Submitted | ProviderError | None
 # Failures that are safe to repeat are repeated so often, then the money goes back.
 MOST_TRIES = 6
 FIRST_ASK = timedelta(seconds=5)
+# Why we ourselves would not hand an e-mail over: no server has refused it.
+NOT_THE_SERVERS_WORD = frozenset({"suppressed", "bad_address"})
 
 
 @transaction.atomic
@@ -63,7 +65,8 @@ def _note_bounces(locked: Mapping[int, Message], answers: Mapping[int, Answer]) 
         answer = answers[key]
         if not isinstance(answer, ProviderError) or not answer.about_recipient or message.channel != Channel.EMAIL:
             continue
-        if message.state == State.REJECTED and message.bounced_at is None:
+        is_new = message.state == State.REJECTED and message.bounced_at is None
+        if is_new and answer.code not in NOT_THE_SERVERS_WORD:
             engagement.bounce(message, code=answer.code, actor=f"provider:{message.provider}")
 
 

@@ -1,5 +1,6 @@
 """Calling a provider with messages: all at once where it can, else some at the same time."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,11 +12,13 @@ from notifications.models import Message
 from notifications.providers import OutcomeUnknown, ProviderError, SendRequest, provider_for
 from notifications.providers.base import BatchProvider
 from notifications.services.answers import Answer
+from notifications.services.suppressions import suppressed_among
 
 log = structlog.get_logger(__name__)
 
 # How many go to a provider that takes many in one call.
 BATCH = 500
+SUPPRESSED = ProviderError("suppressed", about_recipient=True)
 
 
 def batch_size(provider: str) -> int:
@@ -26,13 +29,15 @@ def batch_size(provider: str) -> int:
 def call(provider: str, messages: Sequence[Message]) -> dict[int, Answer]:
     """Hand messages to their provider, outside any transaction; what it said of each, by the message's id.
 
-    A provider's bug is no answer: what it did is not known.
+    Who asked not to be sent to since the message was made is not sent to. A provider's bug is no
+    answer: what it did is not known.
     """
-    requests = {message.pk: request_of(message) for message in messages}
+    said: dict[int, Answer] = dict.fromkeys(_held_back(messages), SUPPRESSED)
+    requests = {message.pk: request_of(message) for message in messages if message.pk not in said}
     if _takes_many(provider):
-        return _call_once(provider, requests)
-    said = _each(lambda request: _call_for(provider, request), list(requests.values()))
-    return dict(zip(requests, said, strict=True))
+        return said | _call_once(provider, requests)
+    answers = _each(lambda request: _call_for(provider, request), list(requests.values()))
+    return said | dict(zip(requests, answers, strict=True))
 
 
 def request_of(message: Message) -> SendRequest:
@@ -51,6 +56,20 @@ def request_of(message: Message) -> SendRequest:
         reply_to=sending.reply_to if sending else "",
         no_tracking=sending.no_tracking if sending else True,
     )
+
+
+def _held_back(messages: Sequence[Message]) -> list[int]:
+    """Those of sendings whose recipients may not be sent to by now."""
+    addresses: dict[tuple[int, str], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for message in messages:
+        if message.chunk_id is not None:
+            addresses[message.customer_id, message.channel][message.to].append(message.pk)
+    return [
+        key
+        for (customer, channel), keys in addresses.items()
+        for address in suppressed_among(customer_id=customer, channel=channel, addresses=list(keys))
+        for key in keys[address]
+    ]
 
 
 def _takes_many(provider: str) -> bool:
