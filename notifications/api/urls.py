@@ -3,7 +3,7 @@
 from django.urls import re_path
 
 from config.api import route
-from notifications.api import mail_views, mail_webhooks, suppression_views, views
+from notifications.api import mail_views, mail_webhooks, preview_views, suppression_views, views
 
 V1 = "api/developer/v1"
 SIGNED = r"[-A-Za-z0-9_~.]{1,300}"
@@ -16,6 +16,7 @@ urlpatterns = [
     route(f"{V1}/templates/{{template_id}}", views.TemplateDetail.as_view(), "template"),
     route(f"{V1}/templates/{{template_id}}/versions", views.TemplateVersions.as_view(), "template-versions"),
     route(f"{V1}/templates/{{template_id}}/submit", views.SubmitTemplate.as_view(), "template-submit"),
+    route(f"{V1}/messages/preview", preview_views.Preview.as_view(), "message-preview"),
     route(f"{V1}/senders", views.Senders.as_view(), "senders"),
     route("api/webhooks/whatsapp/status", views.WhatsAppStatus.as_view(), "whatsapp-status"),
     route(f"{V1}/suppressions", suppression_views.Suppressions.as_view(), "suppressions"),
