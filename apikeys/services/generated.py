@@ -12,6 +12,7 @@ from apikeys.services import keys
 from apikeys.services.credentials import Credential
 from config.errors import InvalidInput, NotFound
 from wallets.models import Customer, Wallet
+from wallets.services import hand_on_spend_cap
 
 NAME = "Generated key"
 SHORTEST_DAYS, LONGEST_DAYS = 1, 365
@@ -32,7 +33,7 @@ def generate_key(*, asker: Credential, expiry_days: int = LONGEST_DAYS) -> tuple
 
 @transaction.atomic
 def regenerate_key(*, asker: Credential, expiry_days: int = LONGEST_DAYS) -> tuple[ApiKey, str]:
-    """Swap the generated key for a new one in one commit; where it may be used from stays.
+    """Swap the generated key for a new one in one commit; where it may be used from and its spend caps stay.
 
     Each call makes another. Raises NotFound where there is none, NotAnOwner, InvalidInput.
     """
@@ -72,7 +73,7 @@ def _replace(current: ApiKey | None, asker: Credential, expiry_days: int) -> tup
     if current is not None:
         keys.revoke_key(key=current, actor=asker.actor)
     wallet = Wallet.objects.select_related("customer").get(pk=asker.wallet_id)
-    return keys.issue_key(
+    made, plain = keys.issue_key(
         customer=wallet.customer,
         wallet=wallet,
         name=current.name if current else NAME,
@@ -84,6 +85,9 @@ def _replace(current: ApiKey | None, asker: Credential, expiry_days: int) -> tup
         is_generated=True,
         actor=asker.actor,
     )
+    if current is not None:
+        hand_on_spend_cap(credential=current.public_id, successor=made.public_id, wallet=wallet)
+    return made, plain
 
 
 def _check(expiry_days: int) -> None:

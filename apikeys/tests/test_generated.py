@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 import time_machine
@@ -14,7 +15,7 @@ from apikeys.services import generated, keys, passwords
 from apikeys.services.credentials import Credential
 from apikeys.tests.factories import make_customer, make_key
 from config.errors import InvalidInput, NotFound
-from wallets.services import open_wallet
+from wallets.services import charge, deposit, open_wallet, set_spend_cap, spend_caps
 
 pytestmark = pytest.mark.django_db
 HOME = "203.0.113.7"
@@ -70,6 +71,24 @@ def test_regenerating_swaps_and_keeps_where_it_may_be_used_from(asker):
         keys.authenticate(old_plain, HOME)
     old.refresh_from_db()
     assert old.revoked_at is not None
+
+
+def test_a_swap_does_not_free_a_key_of_its_spend_cap(asker, customer):
+    wallet = customer.wallets.get()
+    old, _ = generated.generate_key(asker=asker)
+    set_spend_cap(credential=old.public_id, wallet=wallet, daily=Decimal(10), monthly=None)
+    deposit(wallet=wallet, amount=Decimal(20), reference="d", actor="test")
+    charge(
+        wallet=wallet,
+        amount=Decimal(7),
+        reference="c",
+        kind="sms_send",
+        account="revenue:sms",
+        credential=old.public_id,
+    )
+    new, _ = generated.regenerate_key(asker=asker)
+    (cap,) = spend_caps([old.public_id, new.public_id]).values()
+    assert (cap.credential, cap.daily, cap.day_spent) == (new.public_id, 10, 7)
 
 
 def test_a_swap_that_fails_leaves_the_old_key(asker, monkeypatch):

@@ -8,7 +8,7 @@ from wallets.services.exchange import Conversion, convert, convert_amount, quant
 from wallets.services.holds import capture, expire_due_holds, place_hold, release
 from wallets.services.movements import adjust, charge, chargeback, deposit, refund
 from wallets.services.posting import Posting, post
-from wallets.services.spending import check_caps, set_spend_cap, spend_caps
+from wallets.services.spending import check_caps, hand_on_spend_cap, set_spend_cap, spend_caps
 
 __all__ = [
     "Buyer",
@@ -26,6 +26,7 @@ __all__ = [
     "emit",
     "emit_many",
     "expire_due_holds",
+    "hand_on_spend_cap",
     "open_customer",
     "open_wallet",
     "place_hold",

@@ -45,6 +45,17 @@ def set_spend_cap(
     return SpendCap.objects.update_or_create(credential=credential, defaults=terms)[0]
 
 
+@transaction.atomic
+def hand_on_spend_cap(*, credential: str, successor: str, wallet: Wallet) -> None:
+    """Let the credential that replaces another one on the same wallet go on with its caps and what was spent of them.
+
+    Repeating it changes nothing.
+    """
+    # Whoever spends from the wallet waits here, so that none of it goes uncounted.
+    Wallet.objects.select_for_update(no_key=True, of=("self",)).get(pk=wallet.pk)
+    SpendCap.objects.filter(credential=credential, wallet=wallet).update(credential=successor)
+
+
 def check_caps(*, daily: Decimal | None, monthly: Decimal | None) -> None:
     """Raises InvalidInput, per field, for what is no amount above zero."""
     caps = {"daily_spend_cap": daily, "monthly_spend_cap": monthly}
