@@ -244,6 +244,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
             "WhatsApp notifications",
             "Templates",
             "Senders",
+            "Webhooks",
             "Suppressions",
             "SMS catalog",
             "Activations",

@@ -6,7 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
-from apikeys.models.key import Mode, Scope, every_scope
+from apikeys.models.key import KNOWN_SCOPES, Mode, Scope, every_scope
 from wallets.models import Customer, Wallet
 
 CLIENT_CURRENCY = "GHS"
@@ -63,7 +63,7 @@ class ClientCredential(models.Model):
                 name="client_app_key_stored_encrypted",
             ),
             models.CheckConstraint(
-                condition=models.Q(scopes__contained_by=["read", "activations", "messages", "orders", "numbers"]),
+                condition=models.Q(scopes__contained_by=KNOWN_SCOPES),
                 name="client_scopes_known",
             ),
             models.CheckConstraint(

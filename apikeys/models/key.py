@@ -26,6 +26,10 @@ class Scope(models.TextChoices):
     MESSAGES = "messages", "Messages"  # send SMS, e-mail and WhatsApp
     ORDERS = "orders", "Orders"  # place SMM orders
     NUMBERS = "numbers", "Numbers"  # buy and renew monthly numbers
+    WEBHOOKS = "webhooks", "Webhooks"  # say where events are told
+
+
+KNOWN_SCOPES = ["read", "activations", "messages", "orders", "numbers", "webhooks"]
 
 
 def every_scope() -> list[str]:
@@ -89,7 +93,7 @@ class ApiKey(models.Model):
         constraints = (
             models.CheckConstraint(condition=models.Q(digest__regex=r"^[0-9a-f]{64}$"), name="api_key_stored_hashed"),
             models.CheckConstraint(
-                condition=models.Q(scopes__contained_by=["read", "activations", "messages", "orders", "numbers"]),
+                condition=models.Q(scopes__contained_by=KNOWN_SCOPES),
                 name="api_key_scopes_known",
             ),
             models.CheckConstraint(

@@ -65,8 +65,11 @@ def change_endpoint(
     kinds: Iterable[str] | None = None,
     description: str | None = None,
     signing_key: str | None = None,
+    enabled: bool | None = None,
 ) -> WebhookEndpoint:
-    """Change what is given; a format never changes. Raises InvalidInput, per field."""
+    """Change what is given, enable or disable it for its customer; a format never changes. Raises InvalidInput."""
+    if enabled is not None:
+        enable_endpoint(endpoint=endpoint) if enabled else disable_endpoint(endpoint=endpoint)
     row = _lock(endpoint)
     if signing_key is not None:
         row.signing_key = _encrypted_key(row.format, signing_key)
