@@ -181,6 +181,8 @@ TICKS: dict[str, float] = {
     "notifications.tasks.tidy_webhooks": 300,
     "wallets.tasks.release_expired_holds": 30,
     "wallets.tasks.roll_up_accounts": 300,
+    "wallets.tasks.look_for_low_balances": 10,
+    "wallets.tasks.mail_low_balances": 10,
     "wallets.tasks.erase_event_payloads": 300,
     "activations.tasks.erase_old_texts": 300,
     "apikeys.tasks.erase_expired": 300,

@@ -45,6 +45,7 @@ READING = [
     f"{V1}/monthly-numbers/subscriptions/1",
     f"{V1}/monthly-numbers/subscriptions/1/messages",
     f"{V1}/wallet/balance",
+    f"{V1}/wallet/alerts",
     f"{V1}/wallet/transactions",
     f"{V1}/wallet/history",
     f"{V1}/transactions",

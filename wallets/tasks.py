@@ -2,6 +2,7 @@
 
 from django.db import connection
 
+from wallets.services import alert_mails, alerts
 from wallets.services.events import erase_payloads
 from wallets.services.holds import expire_due_holds
 
@@ -21,3 +22,13 @@ def roll_up_accounts() -> int:
 def erase_event_payloads() -> int:
     """Empty events whose texts may not be kept any longer."""
     return erase_payloads()
+
+
+def look_for_low_balances() -> int:
+    """Tell of wallets that fell below one of their levels; returns how many wallets were looked at."""
+    return alerts.look_for_low_balances()
+
+
+def mail_low_balances() -> int:
+    """Send the e-mails of such alerts; returns how many."""
+    return alert_mails.mail_low_balances()

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from activations.admin import queues
 from wallets.admin.days import first_id_since, today
-from wallets.admin.filters import low
+from wallets.admin.filters import AVAILABLE, low
 from wallets.admin.house import overdue
 from wallets.admin.look import list_of, money, page_of
 from wallets.models import Account, Hold, Tick, Transaction, Wallet
@@ -99,15 +99,13 @@ def _holds() -> Any:
 
 def low_wallets() -> list[dict[str, Any]]:
     """The wallets furthest below their warning."""
-    rows = low(Wallet.objects.select_related("customer")).order_by(
-        F("balance") - F("held") - F("low_balance_threshold")
-    )
+    rows = low(Wallet.objects.select_related("customer")).order_by(AVAILABLE - F("warned_below"))
     return [
         {
             "customer": wallet.customer,
             "url": page_of("wallets_wallet", wallet.pk),
             "available": money(wallet.available, wallet.currency),
-            "threshold": money(wallet.low_balance_threshold, wallet.currency),
+            "threshold": money(wallet.warned_below, wallet.currency),
         }
         for wallet in rows[:SHOWN]
     ]

@@ -24,6 +24,7 @@ from activations.tests.factories import FUNDS, PRICE, purse, wish
 from catalog.tests.factories import make_country
 from config.errors import InvalidInput
 from wallets.models import Hold, Wallet
+from wallets.services import set_alert_levels
 
 pytestmark = pytest.mark.django_db
 Status = Activation.Status
@@ -366,7 +367,7 @@ def test_the_dashboard_says_what_the_day_brought_and_what_waits(boss, provider, 
     text(order)
     lost = unknown(provider, buyer)
     Activation.objects.filter(pk=lost.pk).update(needs_staff=True)
-    Wallet.objects.filter(pk=buyer.wallet_id).update(low_balance_threshold=500)
+    set_alert_levels(wallet=Wallet.objects.get(pk=buyer.wallet_id), levels=[Decimal(500), Decimal(1)])
 
     page = boss.get(reverse("admin:index"))
 

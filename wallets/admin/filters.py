@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter, TextFilter
@@ -12,7 +12,9 @@ from unfold.utils import parse_date_str
 
 from wallets.admin.days import first_id_since
 from wallets.admin.finding import customer_ids, number_in
-from wallets.models import Wallet
+from wallets.models import AlertLevel, Wallet
+
+AVAILABLE = F("balance") - F("held") + F("credit_limit")
 
 
 class TextIs(TextFilter):
@@ -133,5 +135,11 @@ class StandingFilter(DropdownFilter):
 
 
 def low(wallets: "QuerySet[Any]") -> "QuerySet[Any]":
-    """Wallets whose available money is below the threshold that staff set."""
-    return wallets.filter(low_balance_threshold__gt=F("balance") - F("held") + F("credit_limit"))
+    """Wallets whose available money is below one of their levels."""
+    return with_warning(wallets).filter(warned_below__gt=AVAILABLE)
+
+
+def with_warning(wallets: "QuerySet[Any]") -> "QuerySet[Any]":
+    """Adds `warned_below`, the highest level; None where there is none."""
+    highest = AlertLevel.objects.filter(wallet=OuterRef("pk")).order_by("-amount")
+    return wallets.annotate(warned_below=Subquery(highest.values("amount")[:1]))

@@ -5,18 +5,20 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
 from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from wallets.admin import finding
 from wallets.admin.dialogs import AmountField, OnceDialog, ReasonDialog, dialog, once
-from wallets.admin.filters import CurrencyFilter, CustomerFilter, StandingFilter
+from wallets.admin.filters import CurrencyFilter, CustomerFilter, StandingFilter, with_warning
 from wallets.admin.look import badge, digits, in_words, link, list_of, moment, money, page_of, staff
 from wallets.admin.pages import ReadOnlyPage
 from wallets.models import Transaction, Wallet
-from wallets.services import adjust, deposit, set_wallet_limits
+from wallets.services import adjust, deposit, set_alert_levels, set_credit_limit
 
 
 def standing_of(wallet: Wallet) -> list[tuple[str, Any]]:
@@ -46,20 +48,37 @@ class AdjustDialog(DepositDialog):
     )
 
 
+class LevelsField(forms.CharField):
+    """Amounts, one after another."""
+
+    widget = UnfoldAdminTextInputWidget
+
+    def to_python(self, value: Any) -> list[Decimal]:  # type: ignore[override]
+        amount = AmountField(min_value=Decimal(0))
+        return [amount.clean(word) for word in (super().to_python(value) or "").replace(";", " ").split()]
+
+
+def levels_of(wallet: Wallet) -> list[Decimal]:
+    return [level.amount for level in wallet.alert_levels.all()]
+
+
+def in_digits(levels: list[Decimal]) -> str:
+    return " ".join(digits(level) for level in levels)
+
+
 class LimitsDialog(ReasonDialog):
     model = Wallet
     credit_limit = AmountField(min_value=Decimal(0), help_text="How far below zero the customer may spend.")
-    low_balance_threshold = AmountField(
-        min_value=Decimal(0), required=False, help_text="Warn when available falls below this; empty: never."
+    warn_below = LevelsField(
+        required=False, help_text="The customer is told when available falls below each of these; empty: never."
     )
-    field_order = ("credit_limit", "low_balance_threshold", "reason")
+    field_order = ("credit_limit", "warn_below", "reason")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.row is not None:
-            for name in ("credit_limit", "low_balance_threshold"):
-                value = getattr(self.row, name)
-                self.fields[name].initial = None if value is None else digits(value)
+            self.fields["credit_limit"].initial = digits(self.row.credit_limit)
+            self.fields["warn_below"].initial = in_digits(levels_of(self.row))
 
     def about(self) -> list[tuple[str, Any]]:
         return standing_of(self.row)
@@ -91,6 +110,9 @@ class WalletAdmin(ReadOnlyPage):
         ("Facts", {"fields": ("shown_account", "shown_holds", "last_seq", "last_posted", "created")}),
     )  # fmt: skip
     actions_detail = ("deposit", "adjust", "set_limits")
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Wallet]":
+        return with_warning(super().get_queryset(request))
 
     def search(self, term: str) -> Q:
         number = finding.number_in(term)
@@ -126,13 +148,13 @@ class WalletAdmin(ReadOnlyPage):
 
     @display(description="Warn below")
     def threshold_money(self, wallet: Wallet) -> str:
-        return money(wallet.low_balance_threshold, wallet.currency)
+        return ", ".join(in_words(level, wallet.currency) for level in levels_of(wallet)) or "Never"
 
     @display(description="Standing")
     def standing(self, wallet: Wallet) -> str:
         if wallet.debt:
             return badge("In debt", "danger")
-        threshold = wallet.low_balance_threshold
+        threshold = getattr(wallet, "warned_below", None)
         is_low = threshold is not None and wallet.available < threshold
         return badge("Low", "warning") if is_low else badge("Fine", "success")
 
@@ -186,10 +208,12 @@ class WalletAdmin(ReadOnlyPage):
 
     @dialog("Set limits", LimitsDialog, submit="Set", icon="speed")
     def set_limits(self, request: HttpRequest, form: LimitsDialog, wallet: Wallet) -> str:
-        wanted = {name: form.cleaned_data[name] for name in ("credit_limit", "low_balance_threshold")}
-        if wanted != {name: getattr(wallet, name) for name in wanted}:
-            set_wallet_limits(wallet=wallet, **wanted)
-            says = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in wanted.items())
+        credit_limit, levels = form.cleaned_data["credit_limit"], form.cleaned_data["warn_below"]
+        if (credit_limit, set(levels)) != (wallet.credit_limit, set(levels_of(wallet))):
+            with transaction.atomic():
+                set_credit_limit(wallet=wallet, credit_limit=credit_limit)
+                set_alert_levels(wallet=wallet, levels=levels)
+            says = f"credit limit {digits(credit_limit)}, warn below {in_digits(levels) or 'nothing'}"
             self.log_change(request, wallet, f"Set {says}: {form.cleaned_data['reason']}")
         return "The limits are set."
 

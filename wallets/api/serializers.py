@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.api import Moment
+from config.api import Moment, MoneyField
 from config.numbers import plain
 from wallets.models import Transaction, Wallet
 
@@ -32,6 +32,27 @@ class WalletShown(serializers.ModelSerializer[Wallet]):
 
     def get_available(self, wallet: Wallet) -> Decimal:
         return plain(wallet.balance - wallet.held)
+
+
+class LevelField(serializers.Field[Decimal, Any, Decimal, Any]):
+    """An amount of zero or more."""
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        return Decimal(0) if data in (0, "0") and data is not False else MoneyField().run_validation(data)
+
+    def to_representation(self, value: Decimal) -> Decimal:
+        return plain(value)
+
+
+class LevelsInput(serializers.Serializer[Any]):
+    levels = serializers.ListField(
+        child=LevelField(), max_length=100, help_text="Amounts in the wallet's currency, at most 10; [] for none."
+    )
+
+
+class AlertsShown(serializers.Serializer[Any]):
+    levels = serializers.ListField(child=LevelField(), help_text="Highest first.")
+    currency = serializers.CharField()
 
 
 class TransactionShown(serializers.ModelSerializer[Transaction]):

@@ -9,5 +9,6 @@ urlpatterns = [
     route(f"{V1}/wallet/balance", views.Balance.as_view(), "wallet-balance"),
     route(f"{V1}/wallet/transactions", views.Statement.as_view(), "wallet-transactions"),
     route(f"{V1}/wallet/history", views.Statement.as_view(), "wallet-history"),
+    route(f"{V1}/wallet/alerts", views.Alerts.as_view(), "wallet-alerts"),
     route(f"{V1}/transactions", views.PlatformTransactions.as_view(), "transactions"),
 ]

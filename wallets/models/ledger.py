@@ -57,7 +57,6 @@ class Wallet(models.Model):
     currency = models.CharField(max_length=3)
     is_default = models.BooleanField(default=False, help_text="The wallet a new key is bound to.")
     credit_limit = money(default=Decimal(0), help_text="How far below zero the customer may spend.")
-    low_balance_threshold = money(null=True, blank=True, help_text="Warn when available falls below this.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     # By the database, never by Python:

@@ -1,6 +1,7 @@
 """The only writers of money. See each module; import from here."""
 
-from wallets.services.accounts import open_customer, open_wallet, set_wallet_limits
+from wallets.services.accounts import open_customer, open_wallet, set_credit_limit
+from wallets.services.alerts import set_alert_levels
 from wallets.services.batches import post_many
 from wallets.services.buyer import Buyer
 from wallets.services.events import News, emit, emit_many
@@ -36,7 +37,8 @@ __all__ = [
     "rate",
     "refund",
     "release",
+    "set_alert_levels",
+    "set_credit_limit",
     "set_spend_cap",
-    "set_wallet_limits",
     "spend_caps",
 ]

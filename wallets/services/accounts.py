@@ -72,18 +72,16 @@ def open_wallet(*, customer: Customer, currency: str) -> Wallet:
     return wallet
 
 
-def set_wallet_limits(*, wallet: Wallet, credit_limit: Decimal, low_balance_threshold: Decimal | None) -> Wallet:
-    """Set how far below zero the wallet may go and when to warn.
+def set_credit_limit(*, wallet: Wallet, credit_limit: Decimal) -> Wallet:
+    """Set how far below zero the wallet may go.
 
     Raises InvalidAmount, and InsufficientFunds when the credit is already used.
     """
-    if not is_money(credit_limit) or not is_money(low_balance_threshold or Decimal(0)):
+    if not is_money(credit_limit):
         raise InvalidAmount("A limit is zero or more, with at most 6 decimal places.")
     try:
         with transaction.atomic():
-            Wallet.objects.filter(pk=wallet.pk).update(
-                credit_limit=credit_limit, low_balance_threshold=low_balance_threshold
-            )
+            Wallet.objects.filter(pk=wallet.pk).update(credit_limit=credit_limit)
     except IntegrityError as refusal:
         if constraint_of(refusal) != "wallet_available_not_negative":
             raise

@@ -9,6 +9,7 @@ from django.db.models import Sum
 from config.numbers import plain
 from wallets.errors import InvalidAmount, NotRefundable, RefundExceedsOriginal
 from wallets.models import Transaction, Wallet
+from wallets.services.alerts import rearm
 from wallets.services.events import emit
 from wallets.services.exchange import Conversion
 from wallets.services.posting import Posting, post
@@ -150,6 +151,7 @@ def _post_and_tell(posting: Posting, wallet: Wallet, event: str) -> Transaction:
     posted_before = Transaction.objects.filter(reference=posting.reference).exists()
     posted = post(posting)
     if not posted_before:
+        rearm(wallet.pk, (posted.balance_after or Decimal(0)) - wallet.held + wallet.credit_limit)
         emit(
             customer_id=wallet.customer_id,
             kind=event,

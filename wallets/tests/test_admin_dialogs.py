@@ -139,10 +139,11 @@ def test_an_adjustment_beyond_the_balance_is_refused_with_the_amounts(boss, wall
 
 def test_limits_are_set_and_logged_once(boss, wallet):
     for _ in range(2):
-        send(boss, "wallets_wallet", "set_limits", wallet.pk, credit_limit="50", low_balance_threshold="")
+        send(boss, "wallets_wallet", "set_limits", wallet.pk, credit_limit="50", warn_below="20 5.5")
 
     wallet.refresh_from_db()
-    assert (wallet.credit_limit, wallet.low_balance_threshold, wallet.balance) == (50, None, 10)
+    assert (wallet.credit_limit, wallet.balance) == (50, 10)
+    assert [level.amount for level in wallet.alert_levels.all()] == [20, Decimal("5.5")]
     assert LogEntry.objects.count() == 1
 
 

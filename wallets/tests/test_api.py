@@ -20,7 +20,7 @@ from wallets.services import (
     open_wallet,
     place_hold,
     refund,
-    set_wallet_limits,
+    set_credit_limit,
 )
 
 pytestmark = pytest.mark.django_db
@@ -105,7 +105,7 @@ def test_the_largest_amounts_are_exact(caller):
 
 def test_credit_is_told_beside_the_balance(caller):
     caller.put("5")
-    set_wallet_limits(wallet=caller.wallet, credit_limit=Decimal(100), low_balance_threshold=None)
+    set_credit_limit(wallet=caller.wallet, credit_limit=Decimal(100))
     caller.spend("20", "a")
     data = caller.data(BALANCE)
     assert (data["balance"], data["available"], data["credit_limit"]) == (-15, -15, 100)
@@ -325,3 +325,33 @@ def test_a_movement_from_now_is_since_now(caller):
     caller.put("1")
     assert len(caller.data(f"{TRANSACTIONS}?since={before:%Y-%m-%dT%H:%M:%S.%fZ}")) == 1
     assert caller.data(f"{TRANSACTIONS}?until={before:%Y-%m-%dT%H:%M:%S.%fZ}") == []
+
+
+# --- Alerts -------------------------------------------------------------------------------------------------
+
+ALERTS = "wallet/alerts"
+
+
+def set_levels(caller, body):
+    return told(caller.request(ALERTS, "PUT", json.dumps(body)))
+
+
+def test_levels_are_set_shown_and_taken_away(caller):
+    assert caller.data(ALERTS) == {"levels": [], "currency": "USD"}
+    status, body = set_levels(caller, {"levels": [20, "50.50", 0]})
+    assert (status, body["data"]["levels"]) == (200, [Decimal("50.5"), 20, 0])
+    assert caller.data(ALERTS) == body["data"]
+    assert set_levels(caller, {"levels": []})[1]["data"]["levels"] == []
+
+
+@pytest.mark.parametrize("levels", [[-1], ["x"], [True], [[1]], "20", None, list(range(11)), [10**30]])
+def test_levels_that_are_no_amounts_are_refused(caller, levels):
+    status, body = set_levels(caller, {"levels": levels})
+    assert (status, body["error"]) == (422, "validation_failed")
+    assert set_levels(caller, {})[0] == 422
+
+
+def test_a_key_that_only_reads_does_not_set_levels(db):
+    reader = Caller(scopes=["read"])
+    assert reader.data(ALERTS)["levels"] == []
+    assert set_levels(reader, {"levels": [1]})[0] == 403

@@ -33,7 +33,7 @@ from wallets.services import (
     post_many,
     refund,
     release,
-    set_wallet_limits,
+    set_credit_limit,
 )
 from wallets.services.audit import audit
 from wallets.services.movements import refundable
@@ -231,7 +231,7 @@ class Ledger(RuleBasedStateMachine):
         book = self.books[currency]
         made = self.attempt(
             book.balance - book.held + limit + book.debt >= 0,
-            lambda: set_wallet_limits(wallet=book.wallet, credit_limit=limit, low_balance_threshold=None),
+            lambda: set_credit_limit(wallet=book.wallet, credit_limit=limit),
         )
         if made:
             book.credit = limit

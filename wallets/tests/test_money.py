@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from wallets.errors import InvalidAmount
-from wallets.services import deposit, place_hold, quantize, set_wallet_limits
+from wallets.services import deposit, place_hold, quantize, set_credit_limit
 from wallets.services.amounts import check_amount
 from wallets.tests.factories import balance_of, make_wallet, reference, spend
 
@@ -47,7 +47,7 @@ def test_services_refuse_what_is_no_amount(amount):
     with pytest.raises(InvalidAmount):
         place_hold(wallet=wallet, amount=Decimal(amount), reference=reference())
     with pytest.raises(InvalidAmount):
-        set_wallet_limits(wallet=wallet, credit_limit=Decimal(amount), low_balance_threshold=None)
+        set_credit_limit(wallet=wallet, credit_limit=Decimal(amount))
     assert balance_of(wallet) == 10
 
 

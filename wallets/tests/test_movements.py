@@ -12,7 +12,7 @@ from wallets.errors import (
     RefundExceedsOriginal,
 )
 from wallets.models import Event, Transaction
-from wallets.services import Posting, adjust, chargeback, deposit, place_hold, post, refund, release, set_wallet_limits
+from wallets.services import Posting, adjust, chargeback, deposit, place_hold, post, refund, release, set_credit_limit
 from wallets.services.movements import refundable
 from wallets.tests.factories import balance_of, make_wallet, reference, spend
 
@@ -36,7 +36,7 @@ def take_back(original, amount, ref=""):
 
 
 def limit(wallet, credit):
-    return set_wallet_limits(wallet=wallet, credit_limit=Decimal(credit), low_balance_threshold=None)
+    return set_credit_limit(wallet=wallet, credit_limit=Decimal(credit))
 
 
 def test_a_refund_gives_back_what_is_left_of_a_charge():

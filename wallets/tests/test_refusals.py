@@ -173,7 +173,8 @@ def test_a_hold_and_a_release_have_amounts(wallet, amount, hold_promise, release
 
 
 def test_limits_and_rates_are_numbers(wallet):
-    refused("wallet_limits_are_numbers", "UPDATE wallets_wallet SET low_balance_threshold = 'NaN'")
+    level = "INSERT INTO wallets_alertlevel (wallet_id, amount) VALUES (%s, 'NaN')"
+    refused("alert_level_is_a_number", level, wallet.pk)
     refused("wallet_", "UPDATE wallets_wallet SET credit_limit = 'NaN'")
     refused("wallet_credit_limit_not_negative", "UPDATE wallets_wallet SET credit_limit = -1")
     refused(
