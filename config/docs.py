@@ -39,6 +39,7 @@ MAGIC_RECIPIENTS = (
 # Programs that are shown as they are run by their tests.
 SNIPPETS = settings.BASE_DIR / "templates" / "docs" / "snippets"
 SMSGIST_TOKENS = (("Shell", "sh"), ("PHP", "php"), ("Node", "js"), ("Python", "py"))
+SMSGIST_SIGNATURES = SMSGIST_TOKENS[1:]
 
 
 class Slug(NamedTuple):
@@ -63,6 +64,9 @@ def docs(request: HttpRequest) -> HttpResponse:
             "magic_links": MAGIC_LINKS,
             "magic_recipients": MAGIC_RECIPIENTS,
             "smsgist_tokens": [(language, snippet(f"smsgist_token.{kind}")) for language, kind in SMSGIST_TOKENS],
+            "smsgist_signatures": [
+                (language, snippet(f"smsgist_signature.{kind}")) for language, kind in SMSGIST_SIGNATURES
+            ],
         },
     )
 
