@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from tests.live import Saldo, wait_for
+from tests.smsgist import Gist
 from tests.wire import V1, send_raw
 
 PASSWORD_TRIED = "canary-Wrong-Passw0rd"
@@ -38,6 +39,7 @@ def secrets(saldo: Saldo, keys: dict[str, str]) -> Secrets:
     log_in_and_make_keys(session)
     send_the_key_wherever_it_could_go(session)
     send_by_password_and_generated_key(session)
+    send_by_client_credential(session)
     buy_and_receive(session)
     return session
 
@@ -119,6 +121,25 @@ def send_by_password_and_generated_key(session: Secrets) -> None:
     client.post("/api/revoke-key", params=right)
 
 
+def send_by_client_credential(session: Secrets) -> None:
+    """SMSGist's secrets and token, where they belong and where somebody might put them."""
+    credential = session.saldo.world["clients"]["live"]
+    right = Gist(session.saldo.url, credential, address="127.0.0.36")
+    token = session.remember("token", right.session.headers["Authorization"].removeprefix("Bearer "))
+    client_secret = session.remember("client secret", credential["client_secret"])
+    app_key = session.remember("app secret key", credential["app_secret_key"])
+    right.sms("+233245972246", key="canary")
+    right.sms("+233245972246", key="canary")
+    for secret in (token, client_secret, app_key):
+        right.get(f"/api/credits/balance?client_secret={secret}&token={secret}")
+        right.sms(secret, app_secret_key=secret)
+        right.post("/api/sms/send", data=f'{{"client_secret": "{secret}"', headers={"Content-Type": "application/json"})
+        wrong = {"X-Client-Id": secret[:64], "Authorization": f"Bearer {secret}"}
+        right.get("/api/credits/balance", headers=wrong)
+        right.get("/api/nothing", headers=wrong)
+        right.get("/api/credits/balance", headers=wrong | {"Host": "evil.example"})
+
+
 def buy_and_receive(session: Secrets) -> None:
     client = session.saldo.client(session.key)
     bought = client.buy(key="canary-1").data
@@ -155,7 +176,7 @@ def test_no_secret_is_in_any_column_of_the_database(secrets: Secrets) -> None:
 def test_a_keys_digest_is_where_keys_are_looked_up_and_nowhere_else(secrets: Secrets) -> None:
     places = {place for digest in digests(secrets).values() for place in holding(secrets.saldo, digest, "digest")}
 
-    assert places == {"digest in apikeys_apikey"}
+    assert places == {"digest in apikeys_apikey", "digest in apikeys_clientcredential"}
 
 
 def test_no_secret_is_on_any_page_of_the_back_office(saldo: Saldo, secrets: Secrets) -> None:
@@ -169,8 +190,11 @@ def test_no_secret_is_on_any_page_of_the_back_office(saldo: Saldo, secrets: Secr
 
 def digests(secrets: Secrets) -> dict[str, str]:
     rows = secrets.saldo.query("SELECT key_prefix, digest FROM apikeys_apikey WHERE key_prefix = %s", secrets.key[:8])
+    client_id = secrets.saldo.world["clients"]["live"]["client_id"]
+    stored = "SELECT digest, encrypted_app_key FROM apikeys_clientcredential WHERE client_id = %s"
+    (client,) = secrets.saldo.query(stored, client_id)
     assert rows
-    return dict(rows)
+    return dict(rows) | dict(zip(("client secret", "encrypted app key"), client, strict=True))
 
 
 def holding(saldo: Saldo, value: str, name: str) -> Iterator[str]:
