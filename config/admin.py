@@ -34,6 +34,7 @@ CUSTOMER_LISTS = (
     ("Monthly numbers", "activations_subscription", "customer"),
     ("Messages", "notifications_message", "customer"),
     ("Templates", "notifications_templateversion", "customer"),
+    ("Suppressions", "notifications_suppression", "customer"),
     ("API keys", "apikeys_apikey", "customer__id__exact"),
     ("Client credentials", "apikeys_clientcredential", "customer__id__exact"),
     ("Own prices", "catalog_price", "customer__id__exact"),
@@ -147,6 +148,7 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
                 "Senders to approve", "how_to_reg", "notifications_sender", TO_DECIDE,
                 badge=import_string("notifications.admin.finding.sender_badge")(request), badge_variant="warning",
             ),
+            item("Suppressions", "do_not_disturb_on", "notifications_suppression"),
             item("Delivery reports", "mark_chat_read", "notifications_deliveryreport", but=CONTRADICTING),
             item(
                 "Contradicting reports", "report", "notifications_deliveryreport", CONTRADICTING,

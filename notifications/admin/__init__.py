@@ -1,5 +1,5 @@
 """The back office's pages of messages: approval queues, each message's story, reports."""
 
-from notifications.admin import messages, prices, reports, sandbox, senders, templates
+from notifications.admin import messages, prices, reports, sandbox, senders, suppressions, templates
 
-__all__ = ["messages", "prices", "reports", "sandbox", "senders", "templates"]
+__all__ = ["messages", "prices", "reports", "sandbox", "senders", "suppressions", "templates"]

@@ -25,7 +25,7 @@ def messages(term: str) -> Q:
     if SID.match(term):
         return Q(provider_message_id=term)
     if "@" in term:
-        return Q(to=term)
+        return Q(to=term) | Q(provider_message_id=term.strip("<>"))
     if phone := phone_in(term):
         number = finding.number_in(term)
         return Q(to=phone) | (Q(pk=number) if number is not None else Q(pk__in=()))

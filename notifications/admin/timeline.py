@@ -47,7 +47,7 @@ class Account:
 
 
 def story(message: Message) -> list[Step]:
-    steps = [*_sending(message), *_movements(message), *_reports(message), *_end(message)]
+    steps = [*_sending(message), *_movements(message), *_reports(message), *_came_back(message), *_end(message)]
     return sorted(steps, key=lambda step: (step.at, step.rank))
 
 
@@ -93,6 +93,20 @@ def _reports(message: Message) -> Iterator[Step]:
             "mark_chat_read", EFFECT_TONES.get(report.effect, ""),
             url=page_of("notifications_deliveryreport", report.pk), rank=4,
         )  # fmt: skip
+
+
+def _came_back(message: Message) -> Iterator[Step]:
+    """What the recipient of an e-mail did with it."""
+    if message.opened_at:
+        yield Step(message.opened_at, "Opened", f"{message.opens} times in all", "drafts", "success", rank=4)
+    if message.clicked_at:
+        yield Step(
+            message.clicked_at, "Link followed", f"{message.clicks} times in all", "ads_click", "success", rank=4
+        )
+    if message.bounced_at:
+        yield Step(message.bounced_at, "Bounced", message.failure, "undo", "danger", rank=4)
+    if message.complained_at:
+        yield Step(message.complained_at, "Called spam", "", "report", "danger", rank=4)
 
 
 def _end(message: Message) -> Iterator[Step]:

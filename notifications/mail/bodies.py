@@ -15,7 +15,7 @@ from notifications.mail.plain import text_of
 IS_HTML = re.compile(r"<(?:!doctype|!--|/?[a-z][a-z0-9]*)(?:[\s/][^<>]*)?>", re.IGNORECASE)
 # A start tag from its < to the value of its href; what other attributes hold is stepped over.
 HREF = re.compile(
-    r"""<[^\s>/]+(?:[^>"']|"[^"]*"|'[^']*')*?[\s"'/]href\s*=\s*("[^"]*"|'[^']*'|[^\s>"']+)""", re.IGNORECASE
+    r"""<[^\s>/]+(?:[^>"']|"[^"]*"|'[^']*')*?(?<=[\s"'/])href\s*=\s*("[^"]*"|'[^']*'|[^\s>"']+)""", re.IGNORECASE
 )
 END_OF_BODY = re.compile(r"</body\s*>", re.IGNORECASE)
 TRACKED = frozenset({"http", "https"})
