@@ -125,6 +125,23 @@ def smm_panel_is_complete(**kwargs: Any) -> list[CheckMessage]:
     return found
 
 
+@register()
+def mail_is_safe(**kwargs: Any) -> list[CheckMessage]:
+    """The mail server's password never travels in the clear in production, and webhooks of mail are proven."""
+    found: list[CheckMessage] = []
+    in_the_clear = not (settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL)
+    if settings.PRODUCTION and settings.EMAIL_HOST_PASSWORD and in_the_clear:
+        hint = "SMTP_URL=smtp+tls://user:password@host:587"
+        found.append(Error("The mail server's password travels in the clear.", hint=hint, id="saldo.E024"))
+    if settings.EMAIL_ESP and not settings.ANYMAIL.get("WEBHOOK_SECRET"):
+        hint = "ANYMAIL_WEBHOOK_SECRET=user:password"
+        found.append(Warning("Nobody can tell of bounces and complaints.", hint=hint, id="saldo.W025"))
+    if settings.EMAIL_BOUNCE_ADDRESS and not settings.EMAIL_BOUNCE_SECRET:
+        hint = "EMAIL_BOUNCE_SECRET: whoever receives mail there posts it to us with it."
+        found.append(Warning("Mail that comes back is heard by nobody.", hint=hint, id="saldo.W026"))
+    return found
+
+
 @register(Tags.database)
 def database_keeps_its_word(**kwargs: Any) -> list[CheckMessage]:
     """PostgreSQL ≥ 16, durable commits (outside tests), and the timeouts that keep one request from holding all."""

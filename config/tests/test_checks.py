@@ -158,3 +158,16 @@ def test_a_pooler_that_drops_a_timeout_is_noticed(name):
 
 def test_the_database_is_not_asked_unless_it_is_checked():
     assert checks.database_keeps_its_word() == []
+
+
+def test_the_mail_servers_password_does_not_travel_in_the_clear(production):
+    production.EMAIL_HOST_PASSWORD = "right"
+    assert ids(checks.mail_is_safe()) == ["saldo.E024"]
+    production.EMAIL_USE_TLS = True
+    assert checks.mail_is_safe() == []
+
+
+def test_webhooks_of_mail_without_a_secret_are_named(production):
+    production.EMAIL_ESP, production.ANYMAIL = "mailgun", {}
+    production.EMAIL_BOUNCE_ADDRESS = "bounces@example.com"
+    assert ids(checks.mail_is_safe()) == ["saldo.W025", "saldo.W026"]
