@@ -186,6 +186,7 @@ TICKS: dict[str, float] = {
     "wallets.tasks.erase_event_payloads": 300,
     "activations.tasks.erase_old_texts": 300,
     "apikeys.tasks.erase_expired": 300,
+    "apikeys.tasks.tell_of_expiring_keys": 600,
 }
 # Commands that run as long as `manage.py worker` does, beside the queue, each in a process of its own.
 COMPANIONS: list[str] = ["deliver_webhooks"]
