@@ -95,6 +95,12 @@ class PasswordForm(forms.ModelForm):
                 self.add_error(name if name in self.fields else "wallet", texts)
 
 
+class CopyForm(BaseDialogForm):
+    # Never shown again, not even in the form that comes back.
+    key = forms.CharField(max_length=200, strip=True, widget=forms.PasswordInput(attrs={"autocomplete": "off"}))
+    reason = forms.CharField(max_length=200, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
+
+
 class RevokeForm(BaseDialogForm):
     reason = forms.CharField(max_length=200, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
 

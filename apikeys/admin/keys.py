@@ -11,15 +11,17 @@ from unfold.decorators import action, display
 
 from apikeys.admin.acting import leave, staff
 from apikeys.admin.caps import CapsMixin
-from apikeys.forms import KeyForm, RevokeForm
+from apikeys.forms import CopyForm, KeyForm, RevokeForm
 from apikeys.models import ApiKey
-from apikeys.services import keys
+from apikeys.services import keys, signing
+from config.errors import InvalidInput
 
 KEY_FACTS = (
     "key_prefix",
     "status",
     "is_generated",
     "spend_caps",
+    "signs_webhooks",
     "last_used_at",
     "revoked_at",
     "created_at",
@@ -38,7 +40,7 @@ class ApiKeyAdmin(CapsMixin, ModelAdmin):
     list_select_related = ("customer", "wallet")
     search_fields = ("key_prefix", "name", "customer__name")
     raw_id_fields = ("customer", "wallet")
-    actions_detail = ("set_spend_caps", "revoke")
+    actions_detail = ("set_spend_caps", "keep_signing_copy", "drop_signing_copy", "revoke")
     show_full_result_count = False
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
@@ -48,7 +50,7 @@ class ApiKeyAdmin(CapsMixin, ModelAdmin):
         return ("customer", "wallet", "mode", *KEY_FACTS) if obj else ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
-        return super().get_queryset(request).defer("digest")
+        return super().get_queryset(request).defer("digest", "signing_copy")
 
     def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         return False
@@ -71,6 +73,49 @@ class ApiKeyAdmin(CapsMixin, ModelAdmin):
         obj.refresh_from_db()
         says = format_html("The key, shown this once: <code>{}</code>", plain)
         self.message_user(request, says, messages.WARNING)
+
+    @display(description="Signs SMSGig webhooks", boolean=True)
+    def signs_webhooks(self, key: ApiKey) -> bool:
+        return key.signs_webhooks
+
+    @action(
+        description="Let it sign webhooks",
+        permissions=["change"],
+        url_path="keep-signing-copy",
+        dialog={
+            "title": "Let this key sign SMSGig webhooks?",
+            "description": "An encrypted copy of it is kept, for signing alone. Its owner sends you the key.",
+            "form_class": CopyForm,
+            "form_submit_text": "Keep the copy",
+        },
+    )
+    def keep_signing_copy(self, request: HttpRequest, form: CopyForm, object_id: str) -> HttpResponse:
+        key = get_object_or_404(ApiKey, pk=object_id)
+        try:
+            signing.keep_copy(key=key, plain=form.cleaned_data["key"], actor=staff(request))
+        except InvalidInput:
+            self.message_user(request, signing.NOT_THE_KEY, messages.ERROR)
+        else:
+            self.log_change(request, key, f"Signs webhooks: {form.cleaned_data['reason']}")
+            self.message_user(request, f"{key} signs SMSGig webhooks.", messages.SUCCESS)
+        return leave(request, reverse("admin:apikeys_apikey_change", args=[key.pk]))
+
+    @action(
+        description="Drop its signing copy",
+        permissions=["change"],
+        url_path="drop-signing-copy",
+        dialog={
+            "title": "Keep no copy of this key?",
+            "description": "No new endpoint signs with it. Endpoints made with it sign until they are deleted.",
+            "form_class": RevokeForm,
+            "form_submit_text": "Drop the copy",
+        },
+    )
+    def drop_signing_copy(self, request: HttpRequest, form: RevokeForm, object_id: str) -> HttpResponse:
+        key = signing.drop_copy(key=get_object_or_404(ApiKey, pk=object_id), actor=staff(request))
+        self.log_change(request, key, f"Signs webhooks no more: {form.cleaned_data['reason']}")
+        self.message_user(request, f"{key} keeps no copy.", messages.SUCCESS)
+        return leave(request, reverse("admin:apikeys_apikey_change", args=[key.pk]))
 
     @action(
         description="Revoke",

@@ -90,6 +90,11 @@ class ClientAuthentication(CredentialAuthentication):
         )
 
 
+def presented_key(request: Request) -> str:
+    """The plain API key that a native request was made with. For what must sign with it; never to be logged."""
+    return ApiKeyAuthentication().raw_key(request) or ""
+
+
 class DashboardAuthentication(BaseAuthentication):
     """A dashboard token in `Authorization: Bearer`; an API key is not one."""
 

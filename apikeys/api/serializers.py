@@ -31,7 +31,14 @@ class NewKeyInput(serializers.Serializer[Any]):
     rate_limit_per_minute = Whole(min_value=1, max_value=MAX_RATE, required=False, allow_null=True)
     daily_spend_cap = MoneyField(required=False, allow_null=True)
     monthly_spend_cap = MoneyField(required=False, allow_null=True)
+    signs_webhooks = serializers.BooleanField(
+        required=False, help_text="Keeps an encrypted copy of itself, to sign SMSGig webhooks alone."
+    )
     customer_id = Whole(min_value=1, required=False)
+
+
+class CopyInput(serializers.Serializer[Any]):
+    key = Text(max_length=200, write_only=True, help_text="The key itself, whole.")
 
 
 class CapInput(serializers.Serializer[Any]):
@@ -44,7 +51,7 @@ class CapInput(serializers.Serializer[Any]):
 # After the printed fields.
 MORE = (
     "uuid", "customer_id", "currency", "mode", "scopes", "expires_at", "allowed_ips", "rate_limit_per_minute",
-    "daily_spend_cap", "monthly_spend_cap", "created_at",
+    "daily_spend_cap", "monthly_spend_cap", "signs_webhooks", "created_at",
 )  # fmt: skip
 
 
@@ -54,6 +61,7 @@ class _KeyTerms(serializers.ModelSerializer[ApiKey]):
     last_used_at = Moment(allow_null=True)
     expires_at = Moment(allow_null=True)
     created_at = Moment()
+    signs_webhooks = serializers.BooleanField(read_only=True, help_text="Keeps an encrypted copy, to sign webhooks.")
     daily_spend_cap = MoneyField(read_only=True, help_text="In the key's currency, by the day in UTC; null: none.")
     monthly_spend_cap = MoneyField(read_only=True, help_text="The same by the month.")
 

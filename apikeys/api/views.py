@@ -11,11 +11,11 @@ from apikeys.api.addresses import client_address
 from apikeys.api.authentication import DashboardAuthentication
 from apikeys.api.base import AuthenticatedView
 from apikeys.api.schema import MESSAGE, KeyCreated, KeyList, KeyShownOne, TokenAnswer
-from apikeys.api.serializers import CapInput, KeyShown, LoginInput, NewKeyInput, NewKeyShown, TokenShown
+from apikeys.api.serializers import CapInput, CopyInput, KeyShown, LoginInput, NewKeyInput, NewKeyShown, TokenShown
 from apikeys.errors import NotAnOwner
 from apikeys.models import ApiKey, Membership, User
 from apikeys.models.key import ApiKeyQuerySet
-from apikeys.services import keys, tokens
+from apikeys.services import keys, signing, tokens
 from config.api import BaseView, NewestFirst
 from wallets.models import Customer
 
@@ -109,6 +109,29 @@ class ApiKeyDetail(DashboardView):
         key = get_object_or_404(self.mine(), pk=key_id)
         keys.revoke_key(key=key, actor=self.actor)
         return Response({"message": "API key revoked successfully"})
+
+
+class SigningCopy(DashboardView):
+    def one(self, key_id: str) -> ApiKey:
+        return get_object_or_404(self.mine().with_caps().select_related("wallet"), pk=key_id)
+
+    @extend_schema(
+        tags=["Developer account"],
+        summary="Let an API key sign SMSGig webhooks",
+        description="Send the key itself: an encrypted copy of it is kept, for signing alone.",
+        request=CopyInput,
+        responses={200: KeyShownOne},
+    )
+    def put(self, request: Request, key_id: str) -> Response:
+        key = self.one(key_id)
+        sent = CopyInput(data=request.data)
+        sent.is_valid(raise_exception=True)
+        kept = signing.keep_copy(key=key, plain=sent.validated_data["key"], actor=self.actor)
+        return Response({"data": KeyShown(kept).data})
+
+    @extend_schema(tags=["Developer account"], summary="Keep no signing copy", responses={200: KeyShownOne})
+    def delete(self, request: Request, key_id: str) -> Response:
+        return Response({"data": KeyShown(signing.drop_copy(key=self.one(key_id), actor=self.actor)).data})
 
 
 def owned_customer(user: User, customer_id: int | None) -> Customer:

@@ -80,6 +80,9 @@ class ApiKey(models.Model):
     rate_limit_per_minute = models.PositiveIntegerField(
         null=True, blank=True, help_text="Requests a minute; empty: no limit."
     )
+    signing_copy = models.TextField(
+        blank=True, editable=False, help_text="The key itself, encrypted, to sign SMSGig webhooks; empty: not kept."
+    )
     last_used_at = models.DateTimeField(null=True, editable=False, help_text="Exact to a minute.")
     revoked_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -99,6 +102,10 @@ class ApiKey(models.Model):
             models.CheckConstraint(
                 condition=models.Q(rate_limit_per_minute__isnull=True) | models.Q(rate_limit_per_minute__gt=0),
                 name="api_key_rate_limit_positive",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(revoked_at__isnull=True) | models.Q(signing_copy=""),
+                name="api_key_revoked_keeps_no_copy",
             ),
             models.UniqueConstraint(
                 fields=("customer",),
@@ -120,6 +127,11 @@ class ApiKey(models.Model):
         if self.revoked_at is not None:
             return "revoked"
         return "expired" if self.has_expired(timezone.now()) else "active"
+
+    @property
+    def signs_webhooks(self) -> bool:
+        """Whether it keeps the copy that signs SMSGig webhooks."""
+        return self.signing_copy != ""
 
     def has_expired(self, moment: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= moment

@@ -15,6 +15,7 @@ from apikeys.errors import ExpiredApiKey, InvalidApiKey, MalformedApiKey, Missin
 from apikeys.models import ApiKey, Mode
 from apikeys.services import addresses, secret
 from apikeys.services.credentials import Credential
+from apikeys.services.signing import keep_copy
 from apikeys.services.terms import check_terms
 from config.errors import InvalidInput
 from wallets.models import Customer, SpendCap, Wallet
@@ -40,12 +41,14 @@ def issue_key(
     rate_limit_per_minute: int | None = None,
     daily_spend_cap: Decimal | None = None,
     monthly_spend_cap: Decimal | None = None,
+    signs_webhooks: bool = False,
     is_generated: bool = False,
 ) -> tuple[ApiKey, str]:
-    """Make a key for a customer; return it with the plain key, which is stored nowhere.
+    """Make a key for a customer; return it with the plain key, which is shown nowhere again.
 
     It spends from `wallet`, or the customer's wallet in `currency`, or the default one.
-    Every scope unless `scopes` says which. Caps are in the wallet's currency. Each call makes another key.
+    Every scope unless `scopes` says which. Caps are in the wallet's currency. One that signs SMSGig webhooks keeps
+    an encrypted copy of itself. Each call makes another key.
     Raises InvalidInput, per field.
     """
     terms = check_terms(
@@ -56,6 +59,8 @@ def issue_key(
     made = ApiKey(customer=customer, wallet=wallet, created_by=actor[:80], is_generated=is_generated, **terms)
     with transaction.atomic():
         key, plain = _insert(made)
+        if signs_webhooks:
+            keep_copy(key=key, plain=plain, actor=actor)
         set_spend_cap(credential=key.public_id, wallet=wallet, daily=daily_spend_cap, monthly=monthly_spend_cap)
     log.info("API key issued", key=key.public_id, customer=customer.pk, actor=actor)
     return key, plain
@@ -95,9 +100,9 @@ def cap_key(*, key: ApiKey, actor: str, daily: Decimal | None, monthly: Decimal 
 
 def revoke_key(*, key: ApiKey, actor: str) -> ApiKey:
     """End a key at once and for ever. Revoking it again keeps the first moment."""
-    if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()):
+    if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now(), signing_copy=""):
         log.info("API key revoked", key=key.public_id, actor=actor)
-    key.refresh_from_db(fields=["revoked_at"])
+    key.refresh_from_db(fields=["revoked_at", "signing_copy"])
     return key
 
 

@@ -16,6 +16,7 @@ from apikeys.services import keys
 from apikeys.services.clients import issue_client
 from apikeys.services.passwords import issue_password
 from apikeys.tests.factories import PASSWORD, make_customer, make_key, make_user
+from config.encryption import decrypt
 from wallets.models import SpendCap
 from wallets.services import open_wallet
 
@@ -193,3 +194,20 @@ def test_the_other_credentials_have_the_same_dialog(staff, customer, page):
         reverse(f"admin:apikeys_{page}_set_spend_caps", args=[row.pk]), SUBMITTED | {"daily": "5", "reason": "x"}
     )
     assert SpendCap.objects.get(credential=row.public_id).wallet_id == row.wallet_id
+
+
+def test_staff_keep_a_copy_that_no_page_and_no_log_shows(staff, customer):
+    key, plain = make_key(customer)
+    pages = {name: reverse(f"admin:apikeys_apikey_{name}_signing_copy", args=[key.pk]) for name in ("keep", "drop")}
+    wrong = make_key(customer)[1]
+    staff.post(pages["keep"], SUBMITTED | {"key": wrong, "reason": "x"})
+    assert not ApiKey.objects.get(pk=key.pk).signs_webhooks
+    returned = staff.post(pages["keep"], SUBMITTED | {"key": plain, "reason": ""})
+    assert plain not in returned.text
+    staff.post(pages["keep"], SUBMITTED | {"key": plain, "reason": "asked for"})
+    assert decrypt(ApiKey.objects.get(pk=key.pk).signing_copy) == plain
+    shown = staff.get(change_page(key)).text + str(list(LogEntry.objects.values()))
+    assert plain not in shown
+    assert ApiKey.objects.get(pk=key.pk).signing_copy not in shown
+    staff.post(pages["drop"], SUBMITTED | {"reason": "done"})
+    assert not ApiKey.objects.get(pk=key.pk).signs_webhooks

@@ -3,12 +3,14 @@
 import re
 
 import pytest
+from django.db import IntegrityError, transaction
 from drf_spectacular.generators import SchemaGenerator
 from knox.models import AuthToken
 
 from apikeys.models import ApiKey, Membership
 from apikeys.services import keys
 from apikeys.tests.factories import make_customer, make_key, make_user
+from config.encryption import decrypt
 from wallets.models import Customer
 from wallets.services import open_wallet
 
@@ -220,3 +222,59 @@ def test_somebody_elses_key_is_not_capped(api, bearer):
     key, _ = make_key(make_customer("Other"))
     answer = api.patch(f"{KEYS}/{key.pk}", {"daily_spend_cap": 5}, "application/json", headers=bearer)
     assert answer.status_code == 404
+
+
+# --- The copy that signs -----------------------------------------------------------------------------------
+
+
+def copy_of(key_id):
+    return ApiKey.objects.get(pk=key_id).signing_copy
+
+
+@pytest.fixture
+def made(create):
+    return create({"name": "Gig"}).json()["data"]
+
+
+def put_copy(api, bearer, key_id, body):
+    return api.put(f"{KEYS}/{key_id}/signing-copy", body, "application/json", headers=bearer)
+
+
+def test_a_key_keeps_no_copy_of_itself_unless_it_is_asked_to(create):
+    plain, signing = (create({"name": "x", **more}).json()["data"] for more in ({}, {"signs_webhooks": True}))
+    assert (plain["signs_webhooks"], copy_of(plain["id"])) == (False, "")
+    assert (signing["signs_webhooks"], decrypt(copy_of(signing["id"]))) == (True, signing["plain_key"])
+    assert signing["plain_key"] not in copy_of(signing["id"])
+
+
+def test_the_owner_sends_the_key_to_be_kept_and_takes_it_away(api, bearer, made):
+    kept = put_copy(api, bearer, made["id"], {"key": made["plain_key"]})
+    assert (kept.status_code, kept.json()["data"]["signs_webhooks"]) == (200, True)
+    assert made["plain_key"] not in kept.text + api.get(KEYS, headers=bearer).text
+    assert decrypt(copy_of(made["id"])) == made["plain_key"]
+    for _ in range(2):
+        dropped = api.delete(f"{KEYS}/{made['id']}/signing-copy", headers=bearer)
+        assert (dropped.status_code, dropped.json()["data"]["signs_webhooks"]) == (200, False)
+    assert copy_of(made["id"]) == ""
+
+
+@pytest.mark.parametrize("wrong", ["another", "x", "", "sgk_" + "a" * 49, 7, None])
+def test_what_is_not_the_key_is_not_kept(api, bearer, made, create, wrong):
+    sent = create({"name": "Other"}).json()["data"]["plain_key"] if wrong == "another" else wrong
+    refused = put_copy(api, bearer, made["id"], {"key": sent})
+    assert (refused.status_code, list(refused.json()["errors"])) == (422, ["key"])
+    assert copy_of(made["id"]) == ""
+
+
+def test_a_revoked_key_keeps_no_copy(api, bearer, create):
+    key = create({"name": "x", "signs_webhooks": True}).json()["data"]
+    api.delete(f"{KEYS}/{key['id']}", headers=bearer)
+    assert copy_of(key["id"]) == ""
+    assert put_copy(api, bearer, key["id"], {"key": key["plain_key"]}).status_code == 422
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ApiKey.objects.filter(pk=key["id"]).update(signing_copy="kept")
+
+
+def test_somebody_elses_key_is_not_kept(api, bearer):
+    key, plain = make_key(make_customer("Other"))
+    assert put_copy(api, bearer, key.pk, {"key": plain}).status_code == 404

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.api import Moment, Text
+from config.api import Moment, Text, Whole
 from notifications.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from notifications.services.webhooks.endpoints import LONGEST_DESCRIPTION, LONGEST_SIGNING_KEY
 from notifications.services.webhooks.kinds import KINDS
@@ -37,6 +37,10 @@ class EndpointInput(EndpointChange):
     format = serializers.ChoiceField(
         choices=Format.choices, required=False, help_text="standard (Standard Webhooks), smsgig or smsgist."
     )
+    signing_key_id = Whole(
+        min_value=1, required=False,
+        help_text="Instead of `signing_key`: a key that keeps its copy. Neither: the key of this request signs.",
+    )  # fmt: skip
     enabled = None  # type: ignore[assignment]  # a new one is
 
 

@@ -10,8 +10,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apikeys.api.authentication import presented_key
 from apikeys.api.base import KeyView, scoped
 from apikeys.models import Scope
+from apikeys.services import signing
 from config.api import NewestFirst, filtered
 from config.api.schema import enveloped, filter_parameters, page_parameters, paged
 from notifications.api.webhook_serializers import (
@@ -60,6 +62,19 @@ class WebhookView(KeyView):
     def one(self, endpoint_id: str) -> WebhookEndpoint:
         return get_object_or_404(self.mine(), pk=endpoint_id)
 
+    def with_signing_key(self, wanted: dict[str, Any], endpoint: WebhookEndpoint | None = None) -> dict[str, Any]:
+        """What is wanted, with the customer's own key in it where the format signs with one."""
+        sent, key_id = wanted.get("signing_key"), wanted.pop("signing_key_id", None)
+        shape = endpoint.format if endpoint else wanted.get("format")
+        if shape != WebhookEndpoint.Format.SMSGIG or (endpoint and sent is None):
+            return wanted
+        calling = presented_key(self.request)
+        return wanted | {
+            "signing_key": signing.signing_key(
+                customer_id=self.credential.customer_id, calling=calling, sent=sent, key_id=key_id
+            )
+        }
+
     def deliveries(self, endpoint_id: str) -> "QuerySet[WebhookDelivery]":
         return WebhookDelivery.objects.filter(endpoint=self.one(endpoint_id)).select_related("event")
 
@@ -87,7 +102,7 @@ class Endpoints(WebhookView):
     )
     @scoped(Scope.WEBHOOKS)
     def post(self, request: Request) -> Response:
-        wanted = EndpointInput(data=request.data).wanted()
+        wanted = self.with_signing_key(EndpointInput(data=request.data).wanted())
         credential = self.credential
         made = webhooks.create_endpoint(customer_id=credential.customer_id, actor=credential.actor, **wanted)
         return Response({"data": with_secret(*made)}, status=201)
@@ -104,7 +119,7 @@ class EndpointDetail(WebhookView):
     @scoped(Scope.WEBHOOKS)
     def patch(self, request: Request, endpoint_id: str) -> Response:
         endpoint = self.one(endpoint_id)
-        wanted = EndpointChange(data=request.data).wanted()
+        wanted = self.with_signing_key(EndpointChange(data=request.data).wanted(), endpoint)
         return shown(webhooks.change_endpoint(endpoint=endpoint, **wanted))
 
     @extend_schema(tags=TAGS, summary="Delete a webhook endpoint", responses={204: None})

@@ -121,8 +121,11 @@ def test_an_endpoint_is_made_with_a_secret_that_is_shown_once(api, buyer):
     ({"url": "https://user:pw@example.com/"}, "url"), ({"url": "https://10.0.0.1/"}, "url"), ({"url": 5}, "url"),
     ({"url": URL, "events": ["nothing.happened"]}, "events"), ({"url": URL, "events": "message.sent"}, "events"),
     ({"url": URL, "events": [["x"]]}, "events.0"), ({"url": URL, "format": "xml"}, "format"),
-    ({"url": URL, "format": "smsgig"}, "signing_key"), ({"url": URL, "signing_key": "x"}, "signing_key"),
-    ({"url": URL, "format": "smsgig", "signing_key": "x", "events": ["message.sent"]}, "events"),
+    ({"url": URL, "format": "smsgig", "signing_key": API_KEY}, "signing_key"),
+    ({"url": URL, "format": "smsgig", "signing_key": "x"}, "signing_key"),
+    ({"url": URL, "format": "smsgig", "signing_key_id": 10**9}, "signing_key_id"),
+    ({"url": URL, "format": "smsgig", "events": ["message.sent"]}, "events"),
+    ({"url": URL, "signing_key": "x"}, "signing_key"),
     ({"url": URL, "format": "smsgist", "events": ["wallet.deposited"]}, "events"),
     ({"url": URL, "description": "x" * 201}, "description"), ({"url": "https://" + "a" * 3_000}, "url"),
 ])  # fmt: skip
@@ -152,11 +155,32 @@ def test_the_twenty_first_endpoint_is_refused(api, buyer):
 
 
 def test_smsgig_and_smsgist_say_what_they_can_say(api):
-    gig = api.post(ENDPOINTS, {"url": URL, "format": "smsgig", "signing_key": API_KEY}).json()["data"]
+    gig = api.post(ENDPOINTS, {"url": URL, "format": "smsgig"}).json()["data"]
     gist = api.post(ENDPOINTS, {"url": URL, "format": "smsgist"}).json()["data"]
     assert gig["events"] == ["activation.code_received"]
     assert {kind.partition(".")[0] for kind in gist["events"]} == {"message"}
-    assert API_KEY not in json.dumps(gig)
+
+
+def test_smsgig_signs_with_the_calling_key_the_one_that_is_sent_or_one_that_keeps_its_copy(api, buyer):
+    customer = customer_of(buyer)
+    _, other = make_key(customer)
+    keeper, kept = make_key(customer, signs_webhooks=True)
+    calling = api.client.defaults["HTTP_X_API_KEY"]
+    for more, signs in (({}, calling), ({"signing_key": other}, other), ({"signing_key_id": keeper.pk}, kept)):
+        made = api.post(ENDPOINTS, {"url": URL, "format": "smsgig"} | more)
+        assert made.status_code == 201
+        assert signs not in made.content.decode()
+        assert decrypt(WebhookEndpoint.objects.latest("pk").signing_key) == signs
+    endpoint = f"{ENDPOINTS}/{made.json()['data']['id']}"
+    assert api.call("PATCH", endpoint, {"signing_key": API_KEY}).status_code == 422
+    assert api.call("PATCH", endpoint, {"signing_key": other}).status_code == 200
+    assert decrypt(WebhookEndpoint.objects.latest("pk").signing_key) == other
+
+
+def test_nobody_signs_with_a_strangers_key(api):
+    stranger, plain = make_key(customer_of(make_buyer(name="Stranger")), signs_webhooks=True)
+    for more in ({"signing_key": plain}, {"signing_key_id": stranger.pk}):
+        assert api.post(ENDPOINTS, {"url": URL, "format": "smsgig"} | more).status_code == 422
 
 
 def test_an_endpoint_is_changed_field_by_field(api, path, endpoint):
