@@ -18,12 +18,21 @@ def international(written: str, region: str) -> str | None:
         return written if E164.match(written) else None
     if not WRITTEN.match(written):
         return None
-    digits = re.sub(r"[^0-9]", "", written)
+    read = at_home(re.sub(r"[^0-9]", "", written), region)
+    return read if read and E164.match(read) else None
+
+
+def at_home(digits: str, region: str) -> str | None:
+    """Digits without `+`: the region's own number if it is one, else a foreign one if it is one.
+
+    Nobody's number is the region's where a trunk prefix or its length says that it was meant for it; else None.
+    """
     own, foreign = _parsed(digits, region), _parsed(f"+{digits}", None)
     for found in (own, foreign):
         if found and phonenumbers.is_valid_number(found):
             return _e164(found)
-    return _e164(own) if own and phonenumbers.is_possible_number(own) else None
+    national = own and (digits.startswith("0") or phonenumbers.is_possible_number(own))
+    return _e164(own) if own and national else None
 
 
 def _parsed(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
@@ -33,6 +42,5 @@ def _parsed(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
         return None
 
 
-def _e164(number: phonenumbers.PhoneNumber) -> str | None:
-    text = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    return text if E164.match(text) else None
+def _e164(number: phonenumbers.PhoneNumber) -> str:
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))

@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-import phonenumbers
 from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -12,6 +11,7 @@ from apikeys.models import ApiKey
 from config.api import Malformed, Moment, Whole, plain
 from notifications.models import Channel, Sending
 from notifications.services import SendingWanted
+from notifications.services.numbers import at_home
 
 BAD_NUMBER = "Invalid phone number format."
 # As people write them: digits, grouped by spaces, dots, dashes or brackets.
@@ -43,7 +43,7 @@ def number(written: str, region: str) -> str:
         raise Malformed(BAD_NUMBER)
     digits = re.sub(r"[^0-9]", "", written)
     if "+" not in written:
-        digits = _international(digits, region)
+        digits = (at_home(digits, region) or digits).removeprefix("+")
     if not INTERNATIONAL.match(digits):
         raise Malformed(BAD_NUMBER)
     return f"+{digits}"
@@ -96,26 +96,3 @@ def _required(sent: dict[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise Malformed(f"The {name} field must be a string.")
     return value
-
-
-def _international(digits: str, region: str) -> str:
-    """Digits without `+`: the region's own number if it is one, else a foreign one if it is one."""
-    own, foreign = _parsed(digits, region), _parsed(f"+{digits}", None)
-    if own and phonenumbers.is_valid_number(own):
-        return _digits(own)
-    if foreign and phonenumbers.is_valid_number(foreign):
-        return _digits(foreign)
-    # Nobody's number: a trunk prefix says that it was meant for the region.
-    national = own and (digits.startswith("0") or phonenumbers.is_possible_number(own))
-    return _digits(own) if own and national else digits
-
-
-def _parsed(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
-    try:
-        return phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
-        return None
-
-
-def _digits(number: phonenumbers.PhoneNumber) -> str:
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).lstrip("+")
