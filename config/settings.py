@@ -35,6 +35,13 @@ SECRET_KEY_FALLBACKS = ENV.list("SECRET_KEY_FALLBACKS", default=[])
 KEY_PEPPERS = dict(pair.split(":", 1) for pair in secret("KEY_PEPPERS").split(","))
 # Fernet keys, newest first; what must be recoverable is encrypted with the first.
 ENCRYPTION_KEYS = secret("ENCRYPTION_KEYS").split(",")
+# Where that is stored, for `manage.py reencrypt`.
+ENCRYPTED_COLUMNS = (
+    "apikeys.ClientCredential.encrypted_app_key",
+    "notifications.WebhookEndpoint.secret",
+    "notifications.WebhookEndpoint.previous_secret",
+    "notifications.WebhookEndpoint.signing_key",
+)
 
 # Off in development too: an API client must see the same errors everywhere.
 DEBUG = ENV.bool("SALDO_DEBUG", default=False)
