@@ -3,10 +3,12 @@
 import json
 import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.browser import chromium
 from tests.live import Saldo
 from tests.wire import Answer, Client
 
@@ -236,6 +238,18 @@ def test_the_page_for_people_loads_what_exists(client: Client) -> None:
 
     assert len(loaded) == 3
     assert {client.get(path).status for path in loaded} == {200}
+
+
+def test_people_try_a_call_on_the_page(saldo: Saldo, tmp_path: Path) -> None:
+    with chromium(tmp_path / "profile") as browser:
+        browser.open(f"{saldo.url}/api/v2")
+        browser.wait_for("document.querySelectorAll('.opblock').length === 7")
+
+        browser.click("#operations-default-balance .opblock-summary-control")
+        browser.click("#operations-default-balance .try-out__btn")
+        browser.click("#operations-default-balance .execute")
+
+        browser.wait_for("document.querySelector('.live-responses-table').innerText.includes('API key is required')")
 
 
 def test_beyond_sixty_a_minute_it_is_429(saldo: Saldo) -> None:

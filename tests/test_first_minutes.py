@@ -118,7 +118,7 @@ def test_the_demo_prints_one_json_object_with_everything_to_try(saldo: Saldo) ->
         assert {*client} == {"client_id", "client_secret", "app_secret_key"}
     assert world["base_url"] == saldo.url
     assert set(world["api_keys"]) == {"USD", "NGN", "GBP", "GHS"}
-    assert {*world["staff"]} == {"username", "password"}
+    assert {*world["staff"]} == {*world["sms_v1"]} == {"username", "password"}
 
 
 def test_the_demo_refuses_to_run_in_production(saldo: Saldo) -> None:

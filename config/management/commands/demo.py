@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from activations.models import PoolNumber
-from apikeys.models import ApiPassword, Membership, Mode, User
+from apikeys.models import Membership, Mode, User
 from apikeys.services import clients, keys, passwords
 from catalog.demo import ensure_demo_catalogue
 from catalog.models import Country
@@ -81,13 +81,14 @@ def demo_world() -> dict[str, Any]:
 
 def told(world: dict[str, Any]) -> str:
     """The same for people."""
-    base, key = world["base_url"], world["api_keys"]["USD"]
+    base, key, sms = world["base_url"], world["api_keys"]["USD"], world["sms_v1"]
     return "\n".join(
         [
             f"Admin       {base}/admin/",
             f"  login     {world['staff']['username']}  {world['staff']['password']}",
             f"API docs    {base}/api/docs",
             f"API key     {key}",
+            f"plainsms    {sms['username']}  {sms['password']}",
             "",
             "Buy a Telegram number in the US; its SMS comes by itself:",
             f"  curl -s {base}/api/developer/v1/activations/buy -H 'X-API-Key: {key}' \\",
@@ -159,13 +160,8 @@ def _client(customer: Customer, mode: str = Mode.LIVE) -> dict[str, str]:
 
 
 def _sms_login(wallet: Wallet) -> dict[str, str]:
-    """Username and password for plainsms; the password of the call before ends."""
-    found = ApiPassword.objects.filter(wallet=wallet, revoked_at=None, created_by=ACTOR).first()
-    if found is not None:
-        password, plain = passwords.rotate_password(password=found, actor=ACTOR)
-    else:
-        username = f"demo-{secrets.token_hex(4)}"
-        password, plain = passwords.issue_password(
-            customer=wallet.customer, wallet=wallet, username=username, actor=ACTOR
-        )
+    """Another username and password for plainsms."""
+    password, plain = passwords.issue_password(
+        customer=wallet.customer, wallet=wallet, username=f"demo-{secrets.token_hex(6)}", actor=ACTOR
+    )
     return {"username": password.username, "password": plain}
