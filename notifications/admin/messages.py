@@ -30,7 +30,7 @@ TONES = {
     "delivered": "success", "read": "success", "undelivered": "danger", "failed": "danger", "rejected": "danger",
     "expired": "warning", "canceled": "",
 }  # fmt: skip
-BILLING_TONES = {"charged": "success", "refunded": "warning", "free": ""}
+BILLING_TONES = {"held": "info", "charged": "success", "refunded": "warning", "released": "", "free": ""}
 
 
 class MessageDialog(ReasonDialog):

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from catalog.models import NotificationProduct, Price
 from notifications import services
+from notifications.admin import messages
 from notifications.models import DeliveryReport, Message, SandboxMessage, Sender, TemplateVersion
 from notifications.providers import Standing
 from notifications.tests.factories import (
@@ -263,3 +264,8 @@ def test_a_category_is_put_on_sale(boss, db):
 
     made = NotificationProduct.objects.get()
     assert (made.category, made.product.kind, made.refund_undelivered) == ("utility", "whatsapp", False)
+
+
+def test_every_state_and_billing_has_a_tone():
+    assert set(messages.TONES) == set(Message.State.values)
+    assert set(messages.BILLING_TONES) == set(Message.Billing.values)
