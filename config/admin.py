@@ -35,6 +35,7 @@ CUSTOMER_LISTS = (
     ("Messages", "notifications_message", "customer"),
     ("Templates", "notifications_templateversion", "customer"),
     ("Suppressions", "notifications_suppression", "customer"),
+    ("Webhooks", "notifications_webhookendpoint", "customer"),
     ("API keys", "apikeys_apikey", "customer__id__exact"),
     ("Client credentials", "apikeys_clientcredential", "customer__id__exact"),
     ("Own prices", "catalog_price", "customer__id__exact"),
@@ -44,6 +45,7 @@ CUSTOMER_LISTS = (
 LATE_CASES = "?case=open"
 TO_APPROVE = "?status__exact=submitted"
 TO_DECIDE = "?status__exact=requested"
+GIVEN_UP = "?standing=given-up"
 CONTRADICTING = "?effect__exact=contradicts"
 
 Permission = Callable[[HttpRequest], bool]
@@ -155,6 +157,12 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
                 badge=import_string("notifications.admin.finding.contradiction_badge")(request),
                 badge_variant="warning",
             ),
+            item("Webhook endpoints", "webhook", "notifications_webhookendpoint", but=GIVEN_UP),
+            item(
+                "Webhooks given up", "link_off", "notifications_webhookendpoint", GIVEN_UP,
+                badge=import_string("notifications.admin.finding.webhook_badge")(request), badge_variant="warning",
+            ),
+            item("Webhook deliveries", "outgoing_mail", "notifications_webhookdelivery"),
             item("Sandbox messages", "toys", "notifications_sandboxmessage"),
         ),
         group(

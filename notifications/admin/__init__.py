@@ -1,5 +1,25 @@
 """The back office's pages of messages: approval queues, each message's story, reports."""
 
-from notifications.admin import messages, prices, reports, sandbox, senders, suppressions, templates
+from notifications.admin import (
+    messages,
+    prices,
+    reports,
+    sandbox,
+    senders,
+    suppressions,
+    templates,
+    webhook_deliveries,
+    webhooks,
+)
 
-__all__ = ["messages", "prices", "reports", "sandbox", "senders", "suppressions", "templates"]
+__all__ = [
+    "messages",
+    "prices",
+    "reports",
+    "sandbox",
+    "senders",
+    "suppressions",
+    "templates",
+    "webhook_deliveries",
+    "webhooks",
+]

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from notifications.models import DeliveryReport, Message, Sender, TemplateVersion
+from notifications.models import DeliveryReport, Message, Sender, TemplateVersion, WebhookEndpoint
 from wallets.admin import finding
 
 WRITTEN = re.compile(r"[\s().-]+")
@@ -58,6 +58,12 @@ def sender_badge(request: HttpRequest) -> str:
 def contradiction_badge(request: HttpRequest) -> str:
     contradicting = DeliveryReport.objects.filter(effect=DeliveryReport.Effect.CONTRADICTS)
     return _counted(request, "notifications.view_deliveryreport", contradicting)
+
+
+def webhook_badge(request: HttpRequest) -> str:
+    """Endpoints that were disabled by themselves: their customers may need help."""
+    given_up = WebhookEndpoint.objects.kept().filter(disabled_reason__in=WebhookEndpoint.BY_ITSELF)
+    return _counted(request, "notifications.view_webhookendpoint", given_up)
 
 
 def _counted(request: HttpRequest, permission: str, rows: "QuerySet[Any]") -> str:
