@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from io import BytesIO
 from typing import Any
 
 from django.conf import settings
@@ -86,19 +87,28 @@ class StrictJSONParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
-        # Django limits forms by itself, and what is read as `request.body`; this stream has no limit of its own.
-        raw = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
-        if len(raw) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            raise RequestDataTooBig
+        raw = _read(stream)
         return parse_json(raw) if raw.strip() else {}
 
 
 class StrictFormParser(FormParser):
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        data = super().parse(stream, media_type, parser_context)
+        raw = _read(stream)
+        # `curl -d '{…}'` without a header says that it sends a form.
+        if raw.lstrip().startswith(b"{"):
+            return parse_json(raw)
+        data = super().parse(BytesIO(raw), media_type, parser_context)
         for key, values in data.lists():
             refuse_unstorable([key, *values])
         return data
+
+
+def _read(stream: Any) -> bytes:
+    """The whole body. Django limits what is read as `request.body`; this stream has no limit of its own."""
+    raw: bytes = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
+    if len(raw) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        raise RequestDataTooBig
+    return raw
 
 
 class AlwaysJSON(BaseContentNegotiation):
@@ -107,7 +117,6 @@ class AlwaysJSON(BaseContentNegotiation):
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         parsers = list(parsers)
         sent = (request.content_type or "").split(";")[0].strip().lower()
-        # curl -d without a header says "form"; a body that opens like JSON is JSON.
         return next((parser for parser in parsers if parser.media_type == sent), None if sent else parsers[0])
 
     def select_renderer(

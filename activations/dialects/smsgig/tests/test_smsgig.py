@@ -297,6 +297,12 @@ def test_a_form_is_understood(caller):
     assert (status, body["rental"]["status"]) == (200, "waiting")
 
 
+def test_what_curl_sends_without_a_header_is_understood(caller):
+    form = {"content_type": "application/x-www-form-urlencoded"}
+    assert caller.post("/s1/rent", '{"service_code": "telegram"}', **form)[0] == 200
+    assert_refused(caller.post("/s1/rent", '{"service_code": ', **form), 400)
+
+
 # --- Looking --------------------------------------------------------------------------------------------
 
 
