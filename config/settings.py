@@ -288,7 +288,8 @@ SMM_PANEL_CURRENCY = ENV.str("SMM_PANEL_CURRENCY", default="USD")
 TWILIO_CONTENT_BASE_URL = ENV.str("TWILIO_CONTENT_BASE_URL", default="https://content.twilio.com").rstrip("/")
 # The mail server, as smtp://, smtp+tls:// (STARTTLS) or smtp+ssl://user:password@host:port. Empty: no e-mail by SMTP.
 SMTP_URL = ENV.str("SMTP_URL", default="")
-_SMTP: dict[str, Any] = ENV.email_url("SMTP_URL", default="consolemail://")
+# Mail of our own goes the same way; without a mail server it is shown in development, and tried at localhost elsewhere.
+_SMTP: dict[str, Any] = ENV.email_url("SMTP_URL", default="smtp://localhost:25" if PRODUCTION else "consolemail://")
 EMAIL_BACKEND: str = _SMTP["EMAIL_BACKEND"]
 EMAIL_HOST: str = _SMTP["EMAIL_HOST"] or "localhost"
 EMAIL_PORT: int = _SMTP["EMAIL_PORT"] or 25
@@ -310,6 +311,8 @@ EMAIL_ESP = ENV.str("EMAIL_ESP", default="").lower()
 ANYMAIL: dict[str, str] = {
     name.removeprefix("ANYMAIL_"): value for name, value in os.environ.items() if name.startswith("ANYMAIL_")
 }
+if EMAIL_ESP and not SMTP_URL:
+    EMAIL_BACKEND = f"anymail.backends.{EMAIL_ESP}.EmailBackend"
 # How many messages a provider is handed a second, over all processes; 0: no limit.
 MESSAGES_PER_SECOND = ENV.int("MESSAGES_PER_SECOND", default=50)
 # How many calls to one provider are under way at the same time, for each process that hands messages over.
