@@ -98,11 +98,9 @@ def _reports(message: Message) -> Iterator[Step]:
 def _came_back(message: Message) -> Iterator[Step]:
     """What the recipient of an e-mail did with it."""
     if message.opened_at:
-        yield Step(message.opened_at, "Opened", f"{message.opens} times in all", "drafts", "success", rank=4)
+        yield Step(message.opened_at, "Opened", f"counted: {message.opens}", "drafts", "success", rank=4)
     if message.clicked_at:
-        yield Step(
-            message.clicked_at, "Link followed", f"{message.clicks} times in all", "ads_click", "success", rank=4
-        )
+        yield Step(message.clicked_at, "Link followed", f"counted: {message.clicks}", "ads_click", "success", rank=4)
     if message.bounced_at:
         yield Step(message.bounced_at, "Bounced", message.failure, "undo", "danger", rank=4)
     if message.complained_at:

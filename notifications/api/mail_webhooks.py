@@ -82,5 +82,5 @@ class ReturnedMail(BaseView):
         said = request.headers.get("Authorization", "").encode()
         if not settings.EMAIL_BOUNCE_SECRET or not hmac.compare_digest(said, expected):
             raise PermissionDenied
-        received = dict(request.data)
-        return Response({"message": "ok", "is_ours": receive_returned_mail(received["mail"])})
+        received = dict(request.data).get("mail", b"")  # nothing is parsed where nothing was sent
+        return Response({"message": "ok", "is_ours": receive_returned_mail(received)})

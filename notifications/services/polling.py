@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from notifications.models import Message
 from notifications.models.message import MessageQuerySet
+from notifications.providers import PROVIDERS
 from notifications.services.ladder import asked_since, expires_at
 
 log = structlog.get_logger(__name__)
@@ -27,6 +28,8 @@ BACKOFF = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 15, 60, 300, 90
 LOOKS = tuple(timedelta(minutes=minutes) for minutes in (15, 60, 360, 1440, 2880))
 # Of a sending's messages, whose number a provider would not like to be asked about.
 LOOKS_IN_BULK = (timedelta(hours=24),)
+# These cannot be asked: their silence is looked at once, when it has lasted.
+TELL_ONLY_OF_FAILURES = frozenset(name for name, provider in PROVIDERS.items() if provider.silence_means_delivered)
 
 
 def backoff(attempts: int) -> timedelta:
@@ -46,6 +49,8 @@ def next_look(message: Message, now: datetime) -> datetime:
     """The next moment to ask for a report; at the latest when the message expires."""
     since = asked_since(message)
     looks = LOOKS_IN_BULK if message.chunk_id else LOOKS
+    if message.provider in TELL_ONLY_OF_FAILURES:
+        return expires_at(message)
     return min([*(since + look for look in looks if since + look > now), expires_at(message)])
 
 

@@ -257,14 +257,16 @@ def test_any_other_mail_is_nothing(db, raw):
 
 
 def test_returned_mail_is_taken_only_with_its_secret(mail, settings):
-    def hand_in(**headers):
+    def hand_in(raw=None, **headers):
+        sent = returned(mail) if raw is None else raw
         client = Client(headers=headers)
-        return client.post("/api/webhooks/email/bounce", returned(mail), content_type="message/rfc822").status_code
+        return client.post("/api/webhooks/email/bounce", sent, content_type="message/rfc822").status_code
 
     assert hand_in(Authorization="Bearer ") == 403
     settings.EMAIL_BOUNCE_SECRET = "s3cret"
     assert (hand_in(), hand_in(Authorization="Bearer wrong")) == (403, 403)
     assert told(mail) == ["sent"]
+    assert hand_in(b"", Authorization="Bearer s3cret") == 200
     assert hand_in(Authorization="Bearer s3cret") == 200
     assert told(mail) == ["sent", "failed", "bounced"]
 
