@@ -13,12 +13,14 @@ from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apikeys.models import Mode
 from apikeys.services import idempotency
 from config.api import dumps, plain, problem_of
 from config.errors import InvalidInput
 
 HEADERS = ("Idempotency-Key", "X-Idempotency-Key")
 KEY = re.compile(r"\A[\x21-\x7e]{1,255}\Z")
+LONGEST_ROUTE = 100
 KEPT_STATUSES = frozenset({200, 201})  # something was created
 # Sent beside the fields by some contracts; not part of what is asked, and not to be hashed.
 SECRETS = frozenset({"api_key", "password"})
@@ -29,8 +31,8 @@ Handler = Callable[..., HttpResponseBase]
 def idempotent(handler: Handler) -> Handler:
     """Let a KeyView method that spends honour `Idempotency-Key`; it is marked as spending.
 
-    The view finds the client's key in `self.idempotency_key` (None where none was sent), to store
-    with the order: after a crash, or a 202, the same request runs again and must find its order.
+    The view finds the client's key, with its mode unless live, in `self.idempotency_key` (None where none was
+    sent), to store with the order: after a crash, or a 202, the same request runs again and must find its order.
     200 and 201 are kept for 24 hours and repeated with `Idempotency-Replay: true`. A refusal
     (4xx, but 409) forgets the key. Anything else leaves the outcome open: the same request runs
     again, another body is refused.
@@ -38,12 +40,13 @@ def idempotent(handler: Handler) -> Handler:
 
     @wraps(handler)
     def run(view: Any, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        view.idempotency_key = key = key_of(request)
+        key = key_of(request)
         if key is None:
             return handler(view, request, *args, **kwargs)
+        view.idempotency_key = in_mode(view, key)
         claimed = idempotency.claim(
             customer_id=view.credential.customer_id,
-            route=route_of(view, request),
+            route=in_mode(view, route_of(view, request))[:LONGEST_ROUTE],
             key=key,
             body_hash=body_hash(request),
         )
@@ -66,7 +69,13 @@ def key_of(request: Request) -> str | None:
 def route_of(view: Any, request: Request) -> str:
     """The route's name, which outlives a change of its pattern."""
     match = request._request.resolver_match
-    return (match.view_name if match and match.view_name else type(view).__qualname__)[:100]
+    return match.view_name if match and match.view_name else type(view).__qualname__
+
+
+def in_mode(view: Any, text: str) -> str:
+    """Each mode has keys of its own: a dry run's answer is none to the real request that follows under its key."""
+    mode = view.credential.mode
+    return text if mode == Mode.LIVE else f"{mode}:{text}"
 
 
 def body_hash(request: Request) -> str:

@@ -53,6 +53,15 @@ def test_without_a_key_every_request_runs(buy):
     assert not IdempotencyKey.objects.exists()
 
 
+@pytest.mark.parametrize("mode", ["dryrun", "test"])
+def test_what_was_only_played_does_not_answer_for_the_real_request(buy, customer, mode):
+    played = make_key(customer, mode=mode)[1]
+    longest = "k" * 255
+    for _ in range(2):
+        assert [buy(key=longest, plain=played).status_code, buy(key=longest).status_code] == [201, 201]
+    assert [run["key"] for run in views.runs] == [f"{mode}:{longest}", longest]
+
+
 @pytest.mark.parametrize("header", ["Idempotency-Key", "X-Idempotency-Key"])
 def test_a_repeat_gets_the_first_answer_again_byte_for_byte(buy, header):
     first, second = (buy({"service": "telegram"}, header=header) for _ in range(2))

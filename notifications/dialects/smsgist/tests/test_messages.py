@@ -171,6 +171,13 @@ def test_the_same_key_for_something_else_is_refused_and_on_another_route_is_anot
     assert sent(gist.email("user@example.com", key="k"))
 
 
+def test_a_dry_run_under_the_same_key_does_not_keep_the_real_one_from_being_sent(gist, another, wallet):
+    played, real = sent(another(mode="dryrun").sms(key="order-4711")), sent(gist.sms(key="order-4711"))
+    assert played != real
+    assert set(Message.objects.values_list("mode", "billing")) == {("dryrun", "free"), ("live", "held")}
+    assert money(wallet) == (FUNDS, SMS)
+
+
 def test_after_a_refusal_the_key_may_be_used_again(gist, wallet, customer):
     Customer.objects.update(default_region="GH")
     assert gist.sms("bad", key="k").status_code == 422
