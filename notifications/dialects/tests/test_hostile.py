@@ -71,7 +71,10 @@ def test_a_hostile_body(api, body):
     assert wrong == []
 
 
-@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+MOMENTS = {f"the moment {text}": text for text in ("9999-12-31 23:59:59", "0001-01-01 00:00:00", "2023-02-30 24:00:00")}
+
+
+@pytest.mark.parametrize("value", [*VALUES.values(), *MOMENTS.values()], ids=[*VALUES, *MOMENTS])
 def test_a_hostile_value_in_every_field(api, value):
     wrong = []
     for path, valid in SENDING.items():

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from config.errors import InvalidInput
 from notifications.models import Channel
@@ -16,6 +16,8 @@ LONGEST_SMS = 10_000
 LONGEST_EMAIL = 1_000_000
 LONGEST = {"subject": 998, "from_name": 128, "reply_to": 254, "from_number": 32}
 NAMED = 3
+# Moments that follow from it, such as when its text is erased, must still be moments.
+LATEST = datetime(3000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ def _faults(wanted: SendingWanted) -> "list[tuple[str, list[str]]]":
         faults.append(("channel", ["A channel is sms or email."]))
     elif bad := bad_recipients(wanted.channel, wanted.recipients):
         faults.append(("recipients", [f"This is no recipient: {to}" for to in bad[:NAMED]]))
+    if wanted.scheduled_at is not None and wanted.scheduled_at >= LATEST:
+        faults.append(("scheduled_at", [f"A sending goes out before the year {LATEST.year}."]))
     if not wanted.recipients:
         faults.append(("recipients", ["Give at least one recipient."]))
     longest = LONGEST_EMAIL if wanted.channel == Channel.EMAIL else LONGEST_SMS

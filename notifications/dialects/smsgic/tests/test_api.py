@@ -120,6 +120,17 @@ def test_a_type_is_a_route_that_staff_may_switch_off(api):
     assert (answer.status_code, sorted(answer.json()["errors"])) == (422, ["message", "type"])
 
 
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [({"scheduled_at": "2999-12-31 23:59:59"}, 200), ({"scheduled_at": "9999-12-31 23:59:59"}, 422),
+     ({"scheduled_at": "0001-01-01 00:00:00"}, 200), ({"scheduled_at": "0000-01-01 00:00:00"}, 422),
+     ({"recipients": ["9" * 20]}, 200), ({"recipients": ["0" * 8]}, 200),
+     ({"message": "a" * 10_001}, 422), ({"message": " "}, 200), ({"sender": "info"}, 422)],
+)  # fmt: skip
+def test_at_the_edges_of_what_may_be_asked(api, sent, status):
+    assert post(api, SENDINGS, SENDING | sent).status_code == status
+
+
 def test_without_money_it_is_422_under_balance(api):
     answer = post(api, SENDINGS, SENDING | {"recipients": ["4520123456"] * 1_000})
     assert (answer.status_code, answer.json()) == (
