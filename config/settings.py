@@ -37,6 +37,7 @@ KEY_PEPPERS = dict(pair.split(":", 1) for pair in secret("KEY_PEPPERS").split(",
 ENCRYPTION_KEYS = secret("ENCRYPTION_KEYS").split(",")
 # Where that is stored, for `manage.py reencrypt`.
 ENCRYPTED_COLUMNS = (
+    "apikeys.ApiKey.signing_copy",
     "apikeys.ClientCredential.encrypted_app_key",
     "notifications.WebhookEndpoint.secret",
     "notifications.WebhookEndpoint.previous_secret",

@@ -40,6 +40,7 @@ def secrets(saldo: Saldo, keys: dict[str, str]) -> Secrets:
     send_the_key_wherever_it_could_go(session)
     send_by_password_and_generated_key(session)
     send_by_client_credential(session)
+    rent_and_sign(session)
     buy_and_receive(session)
     return session
 
@@ -138,6 +139,24 @@ def send_by_client_credential(session: Secrets) -> None:
         right.get("/api/credits/balance", headers=wrong)
         right.get("/api/nothing", headers=wrong)
         right.get("/api/credits/balance", headers=wrong | {"Host": "evil.example"})
+
+
+def rent_and_sign(session: Secrets) -> None:
+    """SMSGig signs with the key itself, so a copy of it is kept: encrypted."""
+    key, saldo = session.found["key"], session.saldo
+    for tried, address in ((key, "127.0.0.37"), (KEY_TRIED, "127.0.0.38")):
+        client = saldo.client(token=tried, address=address)
+        client.get(f"/api/v1/balance?api_key={tried}")
+        client.post("/api/v1/s1/rent", json={"service_code": tried, "area_code": tried, "carrier": tried})
+        client.post("/api/v1/s1/rentals/status", json={"activation_id": tried, "action": tried})
+        hook = {"url": "http://127.0.0.1:9/hook", "format": "smsgig"}
+        for more in ({}, {"signing_key": tried}, {"signing_key": KEY_TRIED}, {"description": "x", "events": [tried]}):
+            client.post(f"{V1}/webhook-endpoints", json=hook | more)
+    dashboard = saldo.client(token=session.found["dashboard token"])
+    made = dashboard.post("/api/developer/api-keys", json={"name": "Signs", "signs_webhooks": True}).data
+    plain = session.remember("key that signs", made["plain_key"])
+    for tried in (plain, KEY_TRIED, [plain]):
+        dashboard.put(f"/api/developer/api-keys/{made['id']}/signing-copy", json={"key": tried})
 
 
 def buy_and_receive(session: Secrets) -> None:

@@ -82,6 +82,9 @@ class Client:
     def post(self, path: str, **options: Any) -> Answer:
         return self.call("POST", path, **options)
 
+    def put(self, path: str, **options: Any) -> Answer:
+        return self.call("PUT", path, **options)
+
     def delete(self, path: str, **options: Any) -> Answer:
         return self.call("DELETE", path, **options)
 

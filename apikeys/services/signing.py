@@ -10,7 +10,7 @@ import structlog
 
 from apikeys.models import ApiKey
 from apikeys.services import secret
-from config.encryption import decrypt, encrypt
+from config.encryption import Unreadable, decrypt, encrypt
 from config.errors import InvalidInput
 
 NOT_THE_KEY = "This is not the key, or the key is revoked."
@@ -54,7 +54,10 @@ def signing_key(*, customer_id: int, calling: str, sent: str | None = None, key_
     found = mine.filter(pk=key_id).exclude(signing_copy="").first()
     if found is None:
         raise InvalidInput({"signing_key_id": ["This key keeps no copy that could sign."]})
-    return decrypt(found.signing_copy)
+    try:
+        return decrypt(found.signing_copy)
+    except Unreadable:
+        raise InvalidInput({"signing_key_id": ["The copy cannot be read any more. Send the key itself."]}) from None
 
 
 def is_plain_of(plain: str, key: ApiKey) -> bool:

@@ -20,6 +20,7 @@ from unfold.widgets import (
 )
 from yarl import URL
 
+from apikeys.services import signing
 from notifications.models import WebhookEndpoint
 from notifications.services import webhooks
 from notifications.services.webhooks.kinds import KINDS
@@ -215,6 +216,8 @@ class WebhookEndpointAdmin(ReadOnlyPage):
     def add_endpoint(self, request: HttpRequest, form: NewEndpointDialog) -> str:
         asked = {name: form.cleaned_data[name] for name in ("url", "kinds", "description", "format", "signing_key")}
         customer_id = form.cleaned_data["customer"]
+        if asked["signing_key"]:
+            signing.signing_key(customer_id=customer_id, calling="", sent=asked["signing_key"])  # the customer's own
         made, _ = webhooks.create_endpoint(customer_id=customer_id, actor=staff(request), **asked)
         self.log_addition(request, made, f"Made for customer #{customer_id}")
         return f"Endpoint #{made.pk} is there and enabled."
