@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
             field=models.TextField(
                 blank=True,
                 editable=False,
-                help_text="The key itself, encrypted, to sign SMSGig webhooks; empty: not kept.",
+                help_text="Encrypted: the key itself, to sign SMSGig webhooks; empty: not kept.",
             ),
         ),
         migrations.AddConstraint(

@@ -81,7 +81,7 @@ class ApiKey(models.Model):
         null=True, blank=True, help_text="Requests a minute; empty: no limit."
     )
     signing_copy = models.TextField(
-        blank=True, editable=False, help_text="The key itself, encrypted, to sign SMSGig webhooks; empty: not kept."
+        blank=True, editable=False, help_text="Encrypted: the key itself, to sign SMSGig webhooks; empty: not kept."
     )
     last_used_at = models.DateTimeField(null=True, editable=False, help_text="Exact to a minute.")
     revoked_at = models.DateTimeField(null=True, editable=False)
