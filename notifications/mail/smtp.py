@@ -1,24 +1,20 @@
 """The mail server's protocol (RFC 5321), so that after every failure it is known whether the mail was taken.
 
-Django's backend opens the connection (address, TLS, login, all from the settings); the commands are given one by one
-here, since up to the last dot of DATA nothing has been taken, and after it anything may have been.
+The commands are given one by one: up to the last dot of DATA nothing has been taken, and after it anything may
+have been.
 """
 
 import contextlib
-import os
 import re
 import smtplib
-import socket
-import threading
-from collections.abc import Callable, Iterator
-from functools import partial
-from typing import Any
+from collections.abc import Iterator
 
-from django.core.mail.backends.smtp import EmailBackend
+from notifications.mail.lines import IDLE, Cutter, Line, cutting, open_line
 
 FIRST_DOT = re.compile(rb"(?m)^\.")
 ENHANCED = re.compile(r"\A\s*([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.])")
 SAYS_GO_ON = 354
+CLOSING = 421
 
 
 class SmtpRefused(Exception):
@@ -45,41 +41,57 @@ class SmtpUnknown(Exception):
 
 def deliver(sender: str, recipient: str, content: bytes, *, deadline_seconds: float) -> None:
     """Give one mail (lines end in CRLF) to the mail server. Raises SmtpRefused, SmtpUnknown; ends by the deadline."""
-    with _connection(deadline_seconds) as server:
-        with _refusals("mail"):
-            server.ehlo_or_helo_if_needed()
-            options = ["body=8bitmime"] if server.has_extn("8bitmime") and not content.isascii() else []
-            _require("mail", server.mail(sender, options), 250)
-        with _refusals("rcpt"):
-            _require("rcpt", server.rcpt(recipient), 250, 251, 252)
-        with _refusals("data"):
-            _require("data", server.docmd("DATA"), SAYS_GO_ON)
-        try:
-            server.send(FIRST_DOT.sub(b"..", content).removesuffix(b"\r\n") + b"\r\n.\r\n")
-            reply, text = server.getreply()
-        except OSError as error:  # smtplib's own errors are such
-            raise SmtpUnknown(type(error).__name__) from None
+    with cutting(deadline_seconds) as cutter:
+        line = _by_an_idle_line(cutter, sender, recipient, content)
+        if line is None:
+            with _refusals("connect"):
+                line = open_line(cutter)
+            _use(line, sender, recipient, content)
+    # Only now, when nothing cuts it any more.
+    IDLE.keep(line)
+
+
+def _by_an_idle_line(cutter: Cutter, sender: str, recipient: str, content: bytes) -> Line | None:
+    """The line that took the mail; None where none waits, or the server had closed it: nothing was taken then."""
+    line = IDLE.take(cutter)
+    if line is None:
+        return None
+    try:
+        _use(line, sender, recipient, content)
+    except SmtpRefused as refusal:
+        if cutter.is_over or refusal.stage != "mail" or refusal.reply not in {0, CLOSING}:
+            raise
+        return None
+    return line
+
+
+def _use(line: Line, sender: str, recipient: str, content: bytes) -> None:
+    """A line on which anything went wrong is not used again."""
+    try:
+        _hand_over(line.server, sender, recipient, content)
+    except BaseException:
+        line.hang_up()
+        raise
+
+
+def _hand_over(server: smtplib.SMTP, sender: str, recipient: str, content: bytes) -> None:
+    with _refusals("mail"):
+        server.ehlo_or_helo_if_needed()
+        options = ["body=8bitmime"] if server.has_extn("8bitmime") and not content.isascii() else []
+        _require("mail", server.mail(sender, options), 250)
+    with _refusals("rcpt"):
+        _require("rcpt", server.rcpt(recipient), 250, 251, 252)
+    with _refusals("data"):
+        _require("data", server.docmd("DATA"), SAYS_GO_ON)
+    try:
+        server.send(FIRST_DOT.sub(b"..", content).removesuffix(b"\r\n") + b"\r\n.\r\n")
+        reply, text = server.getreply()
+    except OSError as error:  # smtplib's own errors are such
+        raise SmtpUnknown(type(error).__name__) from None
     if 400 <= reply <= 599:
         raise SmtpRefused("data", reply, _text(text))
     if not 200 <= reply <= 299:
         raise SmtpUnknown(f"reply {reply}")
-
-
-@contextlib.contextmanager
-def _connection(deadline_seconds: float) -> Iterator[smtplib.SMTP]:
-    """A connection, ready for MAIL, that is cut at the deadline, however slowly the server drips."""
-    cutter = _Cutter(deadline_seconds)
-    backend = _Backend(cutter, timeout=deadline_seconds)
-    try:
-        with _refusals("connect"):
-            backend.open()
-        assert backend.connection is not None
-        yield backend.connection
-        with contextlib.suppress(OSError):
-            backend.connection.putcmd("QUIT")
-    finally:
-        cutter.stop()
-        backend.hang_up()
 
 
 @contextlib.contextmanager
@@ -103,64 +115,3 @@ def _require(stage: str, answer: tuple[int, bytes], *good: int) -> None:
 
 def _text(answer: bytes | str) -> str:
     return answer.decode("ascii", "replace") if isinstance(answer, bytes) else answer
-
-
-class _Cutter:
-    """Cuts a connection when its time is over, whatever waits on it then."""
-
-    def __init__(self, seconds: float) -> None:
-        self._watched: socket.socket | None = None
-        self._timer = threading.Timer(seconds, self._cut)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def watch(self, connected: socket.socket) -> None:
-        # A second handle on the same connection: TLS takes the first one's place.
-        self._watched = socket.socket(fileno=os.dup(connected.fileno()))
-
-    def stop(self) -> None:
-        self._timer.cancel()
-        self._timer.join()
-        if self._watched is not None:
-            self._watched.close()
-
-    def _cut(self) -> None:
-        if self._watched is not None:
-            with contextlib.suppress(OSError):
-                self._watched.shutdown(socket.SHUT_RDWR)
-
-
-class _Watched(smtplib.SMTP):
-    def __init__(self, *args: Any, watch: Callable[[socket.socket], None], **options: Any) -> None:
-        self._watch = watch
-        super().__init__(*args, **options)
-
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        connected = super()._get_socket(host, port, timeout)  # type: ignore[misc]
-        self._watch(connected)
-        return connected
-
-
-class _WatchedInTls(smtplib.SMTP_SSL, _Watched):
-    """TLS from the first byte; its `_get_socket` wraps what the watched one connects."""
-
-    def __init__(self, *args: Any, watch: Callable[[socket.socket], None], **options: Any) -> None:
-        self._watch = watch
-        smtplib.SMTP_SSL.__init__(self, *args, **options)
-
-
-class _Backend(EmailBackend):
-    """Django's backend, its connection watched."""
-
-    def __init__(self, cutter: _Cutter, **options: Any) -> None:
-        super().__init__(**options)
-        self._cutter = cutter
-
-    @property
-    def connection_class(self) -> Any:
-        return partial(_WatchedInTls if self.use_ssl else _Watched, watch=self._cutter.watch)
-
-    def hang_up(self) -> None:
-        for connection in (self.connection, self._partial_connection):  # type: ignore[attr-defined]
-            if connection is not None:
-                connection.close()

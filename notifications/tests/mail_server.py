@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -18,6 +19,8 @@ class MailServer:
         self.at: dict[str, Any] = {}
         self.envelopes: list[Envelope] = []
         self.logins: list[tuple[bytes, bytes]] = []
+        self.connections = 0
+        self._last: SMTP | None = None
 
     def mails(self) -> list[EmailMessage]:
         return [message_from_bytes(each.original_content, policy=policy.default) for each in self.envelopes]
@@ -25,6 +28,20 @@ class MailServer:
     def mail(self) -> EmailMessage:
         (only,) = self.mails()
         return only
+
+    def hang_up(self) -> None:
+        """Close the last connection, as servers do after a while."""
+        assert self._last is not None
+        self._last.loop.call_soon_threadsafe(self._last.transport.abort)
+        time.sleep(0.1)
+
+    async def handle_EHLO(
+        self, server: SMTP, session: Session, envelope: Envelope, host: str, answers: list[str]
+    ) -> Any:
+        self.connections += 1
+        self._last = server
+        session.host_name = host
+        return answers
 
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, to: str, options: Any) -> str:
         envelope.rcpt_tos.append(to)

@@ -1,10 +1,12 @@
 """E-mail by SMTP, against a real server on a real socket: what is taken, refused, and not known."""
 
+import os
 import socket
 import ssl
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email import policy
 from email.parser import BytesParser
@@ -15,6 +17,7 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from notifications.mail import links
+from notifications.mail.lines import IDLE
 from notifications.providers import OutcomeUnknown, ProviderError, SendRequest
 from notifications.providers.composing import compose
 from notifications.providers.smtp import SmtpProvider
@@ -126,6 +129,43 @@ def test_logging_in(settings, server):
         send()
     assert strict.logins == [(b"saldo", b"right")]
     assert len(strict.mails()) == 1
+
+
+def test_a_connection_is_used_again(server):
+    for _ in range(5):
+        send()
+    assert (len(server.mails()), server.connections) == (5, 1)
+
+
+def test_a_connection_that_the_server_closed_meanwhile_costs_nothing(server):
+    send()
+    server.hang_up()
+    send()
+    assert (len(server.mails()), server.connections) == (2, 2)
+
+
+def test_many_at_once_share_a_few_connections(server):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: send(wish(subject=f"{number}")), range(80)))
+    assert sorted(int(mail["Subject"]) for mail in server.mails()) == list(range(80))
+    assert server.connections <= 8
+
+
+def test_a_refusal_does_not_spoil_the_next_mail(server):
+    server.at["rcpt"] = "550 5.1.1 Nobody"
+    assert refusal()[0] == "550 5.1.1"
+    server.at.clear()
+    send()
+    assert len(server.mails()) == 1
+
+
+def test_a_forked_process_leaves_its_parents_connections_alone(server):
+    send()
+    child = os.fork()
+    if child == 0:
+        os._exit(len(IDLE))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert len(IDLE) == 1
 
 
 # --- No, not now, and nobody knows ----------------------------------------------------------------
