@@ -17,9 +17,10 @@ ORDER_PAGES = {
     "smm": "activations_smmorder",
     "subscription": "activations_subscription",
     "message": "notifications_message",
+    "chunk": "notifications_chunk",
 }
 # Functions (hold) → the open order it pays for in words, or "".
-OPEN_ORDERS = ["activations.admin.finding.open_order_of"]
+OPEN_ORDERS = ["activations.admin.finding.open_order_of", "notifications.admin.finding.open_order_of"]
 # Functions (term) → numbers of customers, for the search box of the customers' list.
 CUSTOMER_FINDERS = [
     "activations.admin.finding.customers_by_phone",
@@ -32,6 +33,7 @@ CUSTOMER_LISTS = (
     ("Activations", "activations_activation", "customer"),
     ("SMM orders", "activations_smmorder", "customer"),
     ("Monthly numbers", "activations_subscription", "customer"),
+    ("Sendings", "notifications_sending", "customer"),
     ("Messages", "notifications_message", "customer"),
     ("Templates", "notifications_templateversion", "customer"),
     ("Suppressions", "notifications_suppression", "customer"),
@@ -139,6 +141,7 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
         ),
         group(
             "Notifications",
+            item("Sendings", "campaign", "notifications_sending"),
             item("Messages", "chat", "notifications_message"),
             item("Templates", "description", "notifications_templateversion", but=TO_APPROVE),
             item(
@@ -150,6 +153,7 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
                 "Senders to approve", "how_to_reg", "notifications_sender", TO_DECIDE,
                 badge=import_string("notifications.admin.finding.sender_badge")(request), badge_variant="warning",
             ),
+            item("Routes", "alt_route", "notifications_route"),
             item("Suppressions", "do_not_disturb_on", "notifications_suppression"),
             item("Delivery reports", "mark_chat_read", "notifications_deliveryreport", but=CONTRADICTING),
             item(

@@ -5,10 +5,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import DropdownFilter
+from unfold.contrib.filters.admin import DropdownFilter, TextFilter
 
 from notifications.models import Message
 from notifications.providers import PROVIDERS
+from wallets.admin import finding
 
 
 class FieldFilter(DropdownFilter):
@@ -74,3 +75,27 @@ class AttentionFilter(DropdownFilter):
         if self.value() == "staff":
             return queryset.filter(needs_staff=True)
         return queryset.filter(is_contradicted=True) if self.value() == "contradicted" else queryset
+
+
+class SendingFilter(TextFilter):
+    """Rows of one sending, by its number; `path` leads there."""
+
+    title = "sending (number)"
+    parameter_name = "sending"
+    path = "chunk__sending_id"
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+        number = finding.number_in((self.value() or "").strip())
+        if not (self.value() or "").strip():
+            return queryset
+        return queryset.filter(**{self.path: number}) if number is not None else queryset.none()
+
+
+class OwnSendingFilter(SendingFilter):
+    path = "sending_id"
+
+
+class ChunkFilter(SendingFilter):
+    title = "chunk (number)"
+    parameter_name = "chunk"
+    path = "chunk_id"

@@ -6,8 +6,9 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from notifications.models import DeliveryReport, Message, Sender, TemplateVersion, WebhookEndpoint
+from notifications.models import Chunk, DeliveryReport, Message, Sender, TemplateVersion, WebhookEndpoint
 from wallets.admin import finding
+from wallets.models import Hold
 
 WRITTEN = re.compile(r"[\s().-]+")
 SID = re.compile(r"\A[A-Z]{2}[0-9a-f]{8,62}\Z")
@@ -32,6 +33,30 @@ def messages(term: str) -> Q:
     if finding.number_in(term) is not None or finding.uuid_in(term):
         return finding.by_number_or_uuid(term)
     return Q(customer_id__in=finding.customer_ids(term))
+
+
+def sendings(term: str) -> Q:
+    """Sendings by number, uuid, a recipient, or customer."""
+    if phone := phone_in(term):
+        number = finding.number_in(term)
+        return _sent_to(phone) | (Q(pk=number) if number is not None else Q(pk__in=()))
+    if "@" in term:
+        return _sent_to(term)
+    if finding.number_in(term) is not None or finding.uuid_in(term):
+        return finding.by_number_or_uuid(term)
+    return Q(customer_id__in=finding.customer_ids(term))
+
+
+def _sent_to(recipient: str) -> Q:
+    """The latest hundred that were sent there."""
+    found = Message.objects.filter(to=recipient, chunk__isnull=False).order_by("-id")
+    return Q(pk__in=list(found.values_list("chunk__sending_id", flat=True)[:100]))
+
+
+def open_order_of(hold: Hold) -> str:
+    """The sending that a hold pays for while it is not over, in words; "" where there is none."""
+    chunk = Chunk.objects.filter(hold=hold).select_related("sending").first()
+    return "" if chunk is None or chunk.sending.is_final else f"sending #{chunk.sending_id}"
 
 
 def customers_by_recipient(term: str) -> "QuerySet[Any]":

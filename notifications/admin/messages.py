@@ -12,9 +12,11 @@ from notifications.admin import finding, timeline
 from notifications.admin.filters import (
     AttentionFilter,
     BillingFilter,
+    ChunkFilter,
     DispatchFilter,
     ModeFilter,
     ProviderFilter,
+    SendingFilter,
     StateFilter,
 )
 from notifications.models import Message
@@ -49,23 +51,24 @@ class MessageDialog(ReasonDialog):
 @admin.register(Message)
 class MessageAdmin(ReadOnlyPage):
     list_display = (
-        "number", "shown_state", "channel", "to", "shown_template", "shown_customer", "price_money", "shown_billing",
-        "created", "notes",
+        "number", "shown_state", "channel", "to", "what", "shown_customer", "price_money", "shown_billing", "created",
+        "notes",
     )  # fmt: skip
     list_display_links = ("number",)
     list_filter = (
-        StateFilter, DispatchFilter, BillingFilter, AttentionFilter, ProviderFilter, ModeFilter, CustomerFilter,
+        StateFilter, DispatchFilter, BillingFilter, AttentionFilter, ProviderFilter, ModeFilter, SendingFilter,
+        ChunkFilter, CustomerFilter,
     )  # fmt: skip
-    list_select_related = ("customer", "template")
+    list_select_related = ("customer", "template", "chunk")
     search_fields = ("to",)
     search_help_text = "Number, uuid, message_sid, recipient, or customer"
     sortable_by = ()
     ordering = ("-id",)
     change_form_outer_before_template = "saldo/activation_story.html"
     fieldsets = (
-        ("Message", {"fields": ("shown_state", "dispatch", "channel", "to", "shown_template", "shown_sender")}),
+        ("Message", {"fields": ("shown_state", "dispatch", "channel", "to", "redirected_to", "what", "shown_sender")}),
         ("Whose", {"fields": ("shown_customer", "credential", "mode", "idempotency_key", "uuid")}),
-        ("Money", {"fields": ("price_money", "shown_billing", "refund_undelivered")}),
+        ("Money", {"fields": ("price_money", "tax", "quantity", "shown_billing", "refund_undelivered")}),
         ("Provider", {"fields": ("provider", "provider_message_id", "failure", "attempts", "priority")}),
         ("Kept until", {"fields": ("erase", "erased")}),
     )
@@ -102,8 +105,11 @@ class MessageAdmin(ReadOnlyPage):
             return badge(row.get_dispatch_display(), "danger")
         return badge(row.get_state_display(), TONES[row.state])
 
-    @display(description="Template")
-    def shown_template(self, row: Message) -> str:
+    @display(description="Of")
+    def what(self, row: Message) -> str:
+        """The sending that it is a part of, or its template."""
+        if row.chunk:
+            return link(page_of("notifications_sending", row.chunk.sending_id), f"sending #{row.chunk.sending_id}")
         return link(page_of("notifications_templateversion", row.version_id), row.template) if row.template else NOTHING
 
     @display(description="Sender")

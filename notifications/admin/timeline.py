@@ -1,11 +1,11 @@
 """The whole story of a message, in the order in which it happened."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from notifications.models import DeliveryReport, Message
+from notifications.models import Chunk, DeliveryReport, Message
 from wallets.admin.look import in_words, list_of, moment, page_of
 from wallets.errors import NoExchangeRate
 from wallets.models import Transaction
@@ -54,7 +54,15 @@ def story(message: Message) -> list[Step]:
 def _sending(message: Message) -> Iterator[Step]:
     by = f"by key {message.credential}" if message.credential else "without a key"
     what = f"{message.version} to {message.to}" if message.version else f"to {message.to}"
-    yield Step(message.created_at, "Requested", f"{what}, {by}", "send", quote=message.body)
+    sending = message.chunk.sending if message.chunk else None
+    what += f", one of {sending.recipients:,} of sending #{sending.pk}" if sending else ""
+    what += f", sent to {message.redirected_to} instead" if message.redirected_to else ""
+    yield Step(
+        message.created_at, "Requested", f"{what}, {by}", "send", quote=sending.text if sending else message.body,
+        url=page_of("notifications_sending", sending.pk) if sending else "",
+    )  # fmt: skip
+    if sending and sending.scheduled_at > message.created_at:
+        yield Step(sending.scheduled_at, "Begins", "as it was scheduled", "schedule", rank=1)
     if message.called_at:
         detail = f"{message.provider}, reference {message.uuid}"
         yield Step(message.called_at, "Provider called", detail, "call", rank=2)
@@ -66,7 +74,9 @@ def _sending(message: Message) -> Iterator[Step]:
 
 
 def _movements(message: Message) -> Iterator[Step]:
-    if message.charge_id is not None:
+    if message.chunk is not None:
+        yield from _movements_of_its_chunk(message, message.chunk)
+    elif message.charge_id is not None:
         charge = Transaction.objects.get(pk=message.charge_id)
         yield _movement(charge, "Charged", "payments", "success")
         for given_back in charge.refunds.order_by("id"):
@@ -74,6 +84,24 @@ def _movements(message: Message) -> Iterator[Step]:
     booked = Transaction.objects.filter(reference=f"message:{message.pk}:cost").first()
     if booked is not None:
         yield _movement(booked, "Cost booked:", "request_quote", "")
+
+
+def _movements_of_its_chunk(message: Message, chunk: Chunk) -> Iterator[Step]:
+    """Its money moves with that of the others of its chunk."""
+    its = f"{in_words(message.price, message.currency)} of it for this message"
+    if chunk.hold is not None and message.billing != Message.Billing.FREE:
+        yield Step(
+            chunk.hold.created_at, f"Held {in_words(chunk.hold.amount, message.currency)}", its, "lock_clock", "info",
+            url=page_of("wallets_hold", chunk.hold_id), rank=1,
+        )  # fmt: skip
+    if message.charge_id is None:
+        return
+    charge = Transaction.objects.get(pk=message.charge_id)
+    yield replace(_movement(charge, "Captured", "payments", "success"), detail=f"#{charge.pk}, {its}")
+    if message.billing == Message.Billing.REFUNDED:
+        for given_back in charge.refunds.order_by("id"):
+            row = _movement(given_back, "Refunded", "undo", "warning")
+            yield replace(row, detail=f"{row.detail}: this message’s among others")
 
 
 def _movement(row: Transaction, word: str, icon: str, tone: str) -> Step:
@@ -131,6 +159,8 @@ def account(message: Message) -> Account:
 
 
 def taken_for(message: Message) -> Decimal:
+    if message.chunk_id is not None:
+        return message.price if message.billing == Message.Billing.CHARGED else Decimal(0)
     if message.charge_id is None:
         return Decimal(0)
     charge = Transaction.objects.get(pk=message.charge_id)
@@ -154,6 +184,8 @@ def links(message: Message) -> list[tuple[str, str]]:
         ("Customer", page_of("wallets_customer", message.customer_id)),
         ("Wallet", page_of("wallets_wallet", message.wallet_id)),
         ("Statement", list_of("wallets_transaction", wallet=message.wallet_id)),
+        ("Sending", page_of("notifications_sending", message.chunk.sending_id) if message.chunk else ""),
+        ("Chunk", page_of("notifications_chunk", message.chunk_id) if message.chunk_id else ""),
         ("Template", page_of("notifications_templateversion", message.version_id) if message.version_id else ""),
         ("Events", list_of("wallets_event", q=f"message:{message.pk}")),
         ("Other messages to the recipient", list_of("notifications_message", q=message.to)),

@@ -64,8 +64,11 @@ class Message(models.Model):
     IN_FLIGHT = (Dispatch.WAITING, Dispatch.CALLING)
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="Our reference at the provider.")
-    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="messages")
-    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+", db_index=False)
+    # Proved for all rows of a statement at once by `message_belongs`: a foreign key's trigger runs for each row.
+    customer = models.ForeignKey(
+        Customer, on_delete=models.PROTECT, related_name="messages", db_constraint=False, db_index=False
+    )
+    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
     credential = models.CharField(max_length=32, blank=True, help_text="Public id of the key that sent it.")
     mode = models.CharField(max_length=8, default="live", help_text="test and dryrun move no money.")
     idempotency_key = models.CharField(max_length=300, null=True, blank=True)  # noqa: DJ001  (unique where present)
@@ -81,8 +84,9 @@ class Message(models.Model):
 
     channel = models.CharField(max_length=10, choices=Channel)
     sender = models.ForeignKey(
-        Sender, on_delete=models.PROTECT, null=True, blank=True, related_name="messages", db_index=False
-    )
+        Sender, on_delete=models.PROTECT, null=True, blank=True, related_name="messages", db_constraint=False,
+        db_index=False,
+    )  # fmt: skip
     template = models.ForeignKey(
         MessageTemplate, on_delete=models.PROTECT, null=True, blank=True, related_name="messages", db_index=False
     )
@@ -92,7 +96,7 @@ class Message(models.Model):
     to = models.CharField(max_length=254, help_text="E.164, or an e-mail address.")
     redirected_to = models.CharField(max_length=254, blank=True, help_text="Where it went instead, in test mode.")
     destination = models.ForeignKey(
-        Product, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False,
+        Product, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_constraint=False, db_index=False,
         help_text="Whose rate it was priced at.",
     )  # fmt: skip
     variables: "models.JSONField[Any, Any]" = models.JSONField(default=dict, blank=True)
@@ -148,6 +152,8 @@ class Message(models.Model):
 
     objects = MessageQuerySet.as_manager()
 
+    as_locked: tuple[Any, ...] = ()  # its fields when it was locked (see services.ladder)
+
     class Meta:
         ordering = ("-id",)
         constraints = (
@@ -173,7 +179,9 @@ class Message(models.Model):
         indexes = (
             models.Index(fields=("customer", "-id"), name="message_by_customer"),
             models.Index(fields=("to", "-id"), name="message_by_recipient"),
-            models.Index(fields=("charge",), condition=Q(charge__isnull=False), name="message_by_charge"),
+            models.Index(
+                fields=("charge",), condition=Q(charge__isnull=False, chunk__isnull=True), name="message_charged_alone"
+            ),
             models.Index(fields=("template",), condition=Q(template__isnull=False), name="message_by_template"),
             models.Index(fields=("version",), condition=Q(version__isnull=False), name="message_by_version"),
             models.Index(

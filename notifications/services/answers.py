@@ -53,7 +53,7 @@ def apply_answers(answers: Mapping[int, Answer]) -> set[int]:
         else:
             _accept(changes, message, answer)
             taken[answer.id] = message
-    reports.judge_parked(changes, taken)
+    reports.judge(changes, taken, reports.parked_for(taken.keys()))
     changes.write()
     _note_bounces(locked, answers)
     return unknown

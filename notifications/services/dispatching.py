@@ -16,11 +16,17 @@ from django.utils import timezone
 
 from notifications.models import Message
 from notifications.services import answers, calling, pace, polling
+from notifications.services.rows import among
 
 log = structlog.get_logger(__name__)
 
 Dispatch = Message.Dispatch
 
+# What a call needs of a message.
+READ = (
+    "uuid", "customer_id", "channel", "sender_id", "version_id", "chunk_id", "to", "redirected_to", "body", "variables",
+    "called_at", "created_at",
+)  # fmt: skip
 NEXT_TURN = timedelta(seconds=1)
 # A tick ends after this, for other ticks have to run too; the next goes on.
 TICK_SECONDS = 2
@@ -95,11 +101,12 @@ def _claim(wanted: "QuerySet[Message]", *, limit: int | None = None) -> list[Mes
     ids = list(free.values_list("pk", flat=True)[:limit])
     now = timezone.now()
     deadline = now + timedelta(seconds=settings.PROVIDER_DEADLINE_SECONDS) + polling.GRACE
-    claimed = Message.objects.filter(pk__in=ids)
+    claimed = among(Message.objects.all(), "id", ids)
     claimed.update(
         dispatch=Dispatch.CALLING, called_at=now, call_deadline_at=deadline, due_at=deadline, attempts=F("attempts") + 1
     )
-    by_id = claimed.prefetch_related("sender", "version", "chunk__sending").in_bulk()
+    read = claimed.only(*READ).prefetch_related("sender", "version", "chunk__sending")
+    by_id = {message.pk: message for message in read}
     return [by_id[key] for key in ids]
 
 

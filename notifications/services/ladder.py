@@ -3,15 +3,16 @@
 One message or a thousand: they are locked, gathered in `Changes` row by row, and written at once.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from django.conf import settings
 from django.utils import timezone
 
 from notifications.models import Chunk, DeliveryReport, Message
 from notifications.services import settlement, states
-from notifications.services.rows import save_rows
+from notifications.services.rows import among, save_rows
 from notifications.services.telling import news_of
 from wallets.services import News, emit_many
 
@@ -24,6 +25,12 @@ SAVED = (
     "state", "dispatch", "billing", "provider_message_id", "accepted_at", "sent_at", "delivered_at", "closed_at",
     "call_deadline_at", "due_at", "attempts", "failure", "needs_staff", "is_contradicted", "idempotency_key",
 )  # fmt: skip
+# What a step looks at besides; the rest of a row is read only where it is asked for.
+READ = (
+    "uuid", "customer_id", "wallet_id", "chunk_id", "channel", "template_id", "to", "mode", "erase_after",
+    "refund_undelivered", "charge_id", "cost", "provider", "created_at", "called_at",
+)  # fmt: skip
+saved_values = attrgetter(*SAVED)
 
 
 def lock(message_id: int) -> Message:
@@ -33,11 +40,15 @@ def lock(message_id: int) -> Message:
 
 def lock_many(message_ids: Collection[int]) -> dict[int, Message]:
     """Messages, locked, as they are now: their chunks first, then they themselves, each in id order."""
-    wanted = Message.objects.filter(pk__in=message_ids)
+    wanted = among(Message.objects.all(), "id", message_ids)
     chunks = set(wanted.filter(chunk__isnull=False).order_by().values_list("chunk_id", flat=True).distinct())
     if chunks:
         list(Chunk.objects.locked().filter(pk__in=chunks).values_list("pk"))
-    return {message.pk: message for message in wanted.locked().order_by("id")}
+    rows = wanted.select_for_update(no_key=True, of=("self",)).only(*SAVED, *READ).order_by("id")
+    locked = {message.pk: message for message in rows}
+    for message in locked.values():
+        message.as_locked = saved_values(message)
+    return locked
 
 
 class Changes:
@@ -72,12 +83,19 @@ class Changes:
         """Write what was gathered: the rows, what their chunks have to settle, refunds, events."""
         if not self._touched:
             return
-        save_rows([self._touched[key] for key in sorted(self._touched)], SAVED)
+        rows = [self._touched[key] for key in sorted(self._touched)]
+        save_rows(rows, _changed(rows))
         mark_chunks({message.chunk_id for message in self._touched.values() if message.chunk_id})
         # Wallet by wallet in id order, as everywhere: two batches never wait in a circle.
         for message in sorted(self._given_back, key=lambda message: (message.wallet_id, message.pk)):
             settlement.refund_message(message, actor=self.actor)
         emit_many(self._news, object_type="message")
+
+
+def _changed(rows: Sequence[Message]) -> tuple[str, ...]:
+    """The fields that at least one of these has otherwise than when it was locked."""
+    before, after = zip(*(message.as_locked for message in rows)), zip(*map(saved_values, rows))  # noqa: B905
+    return tuple(name for name, was, now in zip(SAVED, before, after, strict=True) if was != now)
 
 
 def climb(message: Message, state: str, *, failure: str = "", actor: str = "") -> Effect:

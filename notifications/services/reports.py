@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -16,7 +17,7 @@ from notifications.models import DeliveryReport, Message
 from notifications.providers import Submitted
 from notifications.services import ladder, polling, states
 from notifications.services.ladder import Changes
-from notifications.services.rows import save_rows
+from notifications.services.rows import among
 
 Effect = DeliveryReport.Effect
 State = Message.State
@@ -30,6 +31,15 @@ SELECT sid, status, error_code, 'parked', times
  ORDER BY number
 ON CONFLICT (provider_message_id, status, error_code)
 DO UPDATE SET times = kept.times + EXCLUDED.times, last_received_at = statement_timestamp()
+RETURNING id, provider_message_id, status, error_code, effect = 'parked'
+"""
+PARKED = """
+SELECT id, provider_message_id, status, error_code FROM notifications_deliveryreport
+ WHERE provider_message_id = ANY(%s) AND effect = 'parked' ORDER BY id
+"""
+JUDGED = """
+UPDATE notifications_deliveryreport r SET effect = v.effect, message_id = v.message_id
+  FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS v (id, effect, message_id) WHERE r.id = v.id
 """
 
 
@@ -41,6 +51,15 @@ class Report:
     status: str
     error_code: str = ""
     reference: str = ""
+
+
+class Parked(NamedTuple):
+    """A kept report that was not judged yet."""
+
+    id: int
+    sid: str
+    status: str
+    error_code: str
 
 
 def receive_report(*, sid: str, status: str, error_code: str = "", reference: str = "") -> DeliveryReport:
@@ -60,7 +79,7 @@ def receive_reports(reports: Sequence[Report]) -> None:
         return
     sids = {report.sid for report in reports}
     lock_sids(sids)
-    _keep(reports)
+    parked = _keep(reports)
     owners = owners_of(sids)
     claims = _claims(reports, owners)
     locked = ladder.lock_many({*owners.values(), *claims.values()})
@@ -71,7 +90,8 @@ def receive_reports(reports: Sequence[Report]) -> None:
         if key in locked and locked[key].provider_message_id is None:
             take(changes, locked[key], Submitted(sid))
             known[sid] = locked[key]
-    judge_parked(changes, known)
+    # Whose message was known has none parked from before.
+    judge(changes, known, [each for each in parked if each.sid in owners] + parked_for(known.keys() - owners.keys()))
     changes.write()
 
 
@@ -90,21 +110,33 @@ def take(changes: Changes, message: Message, submitted: Submitted) -> None:
     changes.climb(message, states.WORDS.get(submitted.status, State.QUEUED))
 
 
-def judge_parked(changes: Changes, known: Mapping[str, Message]) -> None:
-    """Let locked messages, by the provider's id, climb by the reports parked for them; keep what came of it."""
-    parked = DeliveryReport.objects.filter(provider_message_id__in=list(known), effect=Effect.PARKED).order_by("id")
-    judged = list(parked)
-    for report in judged:
-        message = known[report.provider_message_id]
-        report.message_id = message.pk
+def parked_for(sids: Collection[str]) -> list[Parked]:
+    """What is parked for these ids of the provider's, in the order it came."""
+    if not sids:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(PARKED, [list(sids)])
+        return [Parked(*row) for row in cursor.fetchall()]
+
+
+def judge(changes: Changes, known: Mapping[str, Message], reports: Sequence[Parked]) -> None:
+    """Let locked messages, by the provider's id, climb by these reports; keep what came of each."""
+    effects = []
+    for report in reports:
         word = states.WORDS.get(report.status)
-        report.effect = Effect.UNKNOWN if word is None else changes.climb(message, word, failure=report.error_code)
-    save_rows(judged, ("message", "effect"))
+        message = known[report.sid]
+        effects.append(
+            Effect.UNKNOWN if word is None else changes.climb(message, word, failure=report.error_code)
+        )  # fmt: skip
+    if reports:
+        ids, owners = [report.id for report in reports], [known[report.sid].pk for report in reports]
+        with connection.cursor() as cursor:
+            cursor.execute(JUDGED, [ids, [str(effect) for effect in effects], owners])
 
 
 def owners_of(sids: Collection[str]) -> dict[str, int]:
     """Which messages have these ids of the provider's."""
-    found = Message.objects.filter(provider_message_id__in=list(sids)).order_by()
+    found = among(Message.objects.order_by(), "provider_message_id", sids)
     return {sid: key for sid, key in found.values_list("provider_message_id", "pk") if sid}
 
 
@@ -117,10 +149,13 @@ def lock_sids(sids: Collection[str]) -> None:
         )
 
 
-def _keep(reports: Sequence[Report]) -> None:
+def _keep(reports: Sequence[Report]) -> list[Parked]:
+    """Write them down; those that were not judged yet, in the order they came."""
     counted = Counter((report.sid, report.status, report.error_code) for report in reports)
     with connection.cursor() as cursor:
         cursor.execute(KEEP, [*(list(column) for column in zip(*counted, strict=True)), list(counted.values())])
+        kept = sorted(cursor.fetchall())
+    return [Parked(*row[:4]) for row in kept if row[4]]
 
 
 def _claims(reports: Iterable[Report], owners: Mapping[str, int]) -> dict[str, int]:

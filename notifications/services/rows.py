@@ -1,14 +1,26 @@
-"""Writing columns of many rows in one statement: `bulk_update` takes ten times as long."""
+"""Many rows at once: found by one array, their columns written in one statement.
 
-from collections.abc import Sequence
+`bulk_update` takes ten times as long.
+"""
+
+from collections.abc import Collection, Sequence
 from functools import cache
+from typing import TypeVar
 
 from django.db import connection, models
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+def among(rows: "models.QuerySet[Row]", column: str, values: Collection[object]) -> "models.QuerySet[Row]":
+    """Those whose column is one of many values, sent as one array: 500 parameters take longer to read than to use."""
+    name = f'"{rows.model._meta.db_table}"."{column}"'
+    return rows.extra(where=[f"{name} = ANY(%s)"], params=[list(values)])  # noqa: S610
 
 
 def save_rows(rows: Sequence[models.Model], fields: tuple[str, ...]) -> None:
     """Save these fields of rows of one model, in the order given. They must be locked."""
-    if not rows:
+    if not rows or not fields:
         return
     model = type(rows[0])
     columns = [model._meta.get_field(name) for name in ("pk", *fields) if name != "pk"]

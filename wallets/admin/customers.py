@@ -46,7 +46,7 @@ class CurrencyCodeField(forms.CharField):
 class CustomerForm(forms.ModelForm):
     class Meta:
         model = Customer
-        fields = ("name", "email", "default_region", "time_zone", "rate_limit_per_minute")
+        fields = ("name", "email", "default_region", "time_zone", "rate_limit_per_minute", "tax_percent")
 
     def clean_default_region(self) -> str:
         region = self.cleaned_data["default_region"].upper()
@@ -106,7 +106,7 @@ class CustomerAdmin(StaffPage):
     readonly_fields = ("uuid", "shown_status", "created")
     fieldsets = (
         (None, {"fields": ("name", "email", "shown_status")}),
-        ("Settings", {"fields": ("default_region", "time_zone", "rate_limit_per_minute")}),
+        ("Settings", {"fields": ("default_region", "time_zone", "rate_limit_per_minute", "tax_percent")}),
         ("Facts", {"fields": ("uuid", "created")}),
     )
     add_fieldsets = (

@@ -109,7 +109,7 @@ def _book_costs(chunk: Chunk, number: int) -> None:
             Posting(
                 debit=PROVIDER_COSTS, credit=f"payable:{provider}", amount=cost, currency=currency,
                 kind="provider_cost", reference=f"chunk:{chunk.pk}:cost:{number}:{currency}",
-                description=description(chunk.sending), actor=f"provider:{provider}",
+                description=description(chunk.sending), journal=journal_of(chunk.sending), actor=f"provider:{provider}",
             )
         )  # fmt: skip
 
@@ -119,7 +119,7 @@ def _post_tax(chunk: Chunk, amount: Decimal, *, debit: str, credit: str, referen
         post(
             Posting(
                 debit=debit, credit=credit, amount=amount, currency=chunk.sending.currency, kind="tax",
-                reference=reference, description=description(chunk.sending),
+                reference=reference, description=description(chunk.sending), journal=journal_of(chunk.sending),
             )
         )  # fmt: skip
 
@@ -156,3 +156,8 @@ def kind_of(sending: Sending) -> str:
 def description(sending: Sending) -> str:
     """How the statement calls it: `SMS sending #503`."""
     return f"{Channel(sending.channel).label} sending #{sending.pk}"
+
+
+def journal_of(sending: Sending) -> str:
+    """What groups the movements between house accounts that are for it."""
+    return f"sending:{sending.pk}"

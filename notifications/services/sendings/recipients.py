@@ -1,9 +1,10 @@
 """A sending's messages, written in few statements however many there are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import count
+from typing import Any
 
 from django.db import connection, models
 from django.utils import timezone
@@ -20,6 +21,7 @@ CHUNK = 1_000
 ROWS = 10 * CHUNK
 RATE_PLACES = Decimal(1).scaleb(-12)
 SUPPRESSED = "suppressed"
+NOTHING = Decimal(0)
 
 # What each message has of its own. All else it shares with those of the same terms: its pattern.
 OWN = ("id", "uuid", "to", "chunk", "retry_of")
@@ -57,50 +59,88 @@ class Batch:
 
 def insert(batch: Batch, chunks: Sequence[Chunk]) -> None:
     """Write a message for each recipient, in their order."""
-    patterns = [_pattern(batch, terms) for terms in batch.priced.terms]
-    whose = batch.priced.whose
-    if batch.priced.suppressed:
-        whose = [
-            which + len(patterns) if place in batch.priced.suppressed else which for place, which in enumerate(whose)
-        ]
-        patterns += [_pattern(batch, terms, suppressed=True) for terms in batch.priced.terms]
-    statement, columns = _statement(), _columns(patterns)
-    again: Sequence[int | None] = batch.again or [None] * len(whose)
     with connection.cursor() as cursor:
-        for begin in range(0, len(whose), ROWS):
-            rows = slice(begin, begin + ROWS)
+        for begin in range(0, len(batch.wanted.recipients), ROWS):
+            places = range(begin, min(begin + ROWS, len(batch.wanted.recipients)))
             ids = [chunk.pk for chunk in chunks[begin // CHUNK : (begin + ROWS) // CHUNK]]
-            cursor.execute(
-                statement, [ids, CHUNK, list(batch.wanted.recipients[rows]), whose[rows], list(again[rows]), *columns]
-            )
+            cursor.execute(_statement(), [ids, CHUNK, *_rows(batch, places)])
 
 
-def _pattern(batch: Batch, terms: Terms, *, suppressed: bool = False) -> Message:
-    """A message as every recipient with these terms has it."""
+def _rows(batch: Batch, places: range) -> list[list[Any]]:
+    """Columns: recipients, the pattern of each, what it retries, and the patterns' own."""
+    priced, begin, end = batch.priced, places.start, places.stop
+    kinds = [(priced.whose[place], place in priced.suppressed) for place in places]
+    numbered = {kind: number for number, kind in enumerate(dict.fromkeys(kinds), 1)}
+    terms = [(priced.terms[which], suppressed) for which, suppressed in numbered]
+    return [
+        list(batch.wanted.recipients[begin:end]),
+        [numbered[kind] for kind in kinds],
+        list(batch.again[begin:end]) if batch.again else [None] * len(places),
+        *_patterns(batch, terms),
+    ]
+
+
+def _patterns(batch: Batch, terms: Sequence[tuple[Terms, bool]]) -> list[list[Any]]:
+    """Columns of messages as every recipient with the same terms has them; the suppressed ones are over already."""
+    own = _of_terms(terms) | _of_outcomes(batch.sending, terms, gives_back=batch.way.refund_undelivered)
+    shared = _shared(batch)
+    values: list[list[Any]] = []
+    for field in COLUMNS:
+        if field.attname in own:
+            values.append(own[field.attname])
+        else:
+            values.append([field.get_db_prep_save(getattr(shared, field.attname), connection)] * len(terms))
+    return values
+
+
+def _shared(batch: Batch) -> Message:
+    """What all messages of a sending have in common."""
     sending, now = batch.sending, timezone.now()
-    is_free = suppressed or not sending.moves_money or terms.price == 0
-    message = Message(
+    return Message(
         customer_id=sending.customer_id, wallet_id=sending.wallet_id, credential=sending.credential, mode=sending.mode,
         channel=sending.channel, sender_id=sending.sender_id, redirected_to=batch.wanted.redirect_to,
-        destination_id=terms.destination_id, erase_after=sending.erase_after, quantity=terms.quantity,
-        price=terms.price, tax=terms.tax, currency=sending.currency, unit_price=terms.unit_price,
-        original_amount=quantize(terms.unit_price * terms.quantity), original_currency=terms.list_currency,
-        rate=terms.exchange_rate.quantize(RATE_PLACES, rounding=ROUND_HALF_UP),
-        refund_undelivered=batch.way.refund_undelivered or terms.refund_undelivered,
-        billing=Message.Billing.FREE if is_free else Message.Billing.HELD, cost=terms.cost,
-        cost_currency=terms.cost_currency, provider=batch.provider, priority=batch.way.priority,
-        state=Message.State.SCHEDULED if sending.scheduled_at > now else Message.State.ACCEPTED,
-        created_at=now, due_at=sending.scheduled_at,
+        erase_after=sending.erase_after, currency=sending.currency, provider=batch.provider,
+        priority=batch.way.priority, created_at=now,
     )  # fmt: skip
-    return _not_sent(message) if suppressed else message
 
 
-def _not_sent(message: Message) -> Message:
-    """Over before it began, and for nothing."""
-    message.price = message.tax = message.cost = Decimal(0)
-    message.state, message.failure = Message.State.REJECTED, SUPPRESSED
-    message.dispatch, message.due_at, message.closed_at = Message.Dispatch.DONE, None, message.created_at
-    return message
+def _of_terms(terms: Sequence[tuple[Terms, bool]]) -> dict[str, list[Any]]:
+    """What a message has by its destination's rate."""
+    each = [one for one, _ in terms]
+    return {
+        "destination_id": [one.destination_id for one in each],
+        "quantity": [one.quantity for one in each],
+        "unit_price": [one.unit_price for one in each],
+        "original_amount": [quantize(one.unit_price * one.quantity) for one in each],
+        "original_currency": [one.list_currency for one in each],
+        "rate": [one.exchange_rate.quantize(RATE_PLACES, rounding=ROUND_HALF_UP) for one in each],
+        "cost_currency": [one.cost_currency for one in each],
+    }
+
+
+def _of_outcomes(sending: Sending, terms: Sequence[tuple[Terms, bool]], *, gives_back: bool) -> dict[str, list[Any]]:
+    """What a message has by whether it is sent at all."""
+    now = timezone.now()
+    begins = Message.State.SCHEDULED if sending.scheduled_at > now else Message.State.ACCEPTED
+
+    def by(sent: Callable[[Terms], Any], suppressed: Any) -> list[Any]:
+        return [suppressed if away else sent(one) for one, away in terms]
+
+    def billing(one: Terms) -> str:
+        return (Message.Billing.HELD if sending.moves_money and one.price > 0 else Message.Billing.FREE).value
+
+    return {
+        "price": by(lambda one: one.price, NOTHING),
+        "tax": by(lambda one: one.tax, NOTHING),
+        "cost": by(lambda one: one.cost, NOTHING),
+        "refund_undelivered": by(lambda one: gives_back or one.refund_undelivered, False),
+        "billing": by(billing, Message.Billing.FREE.value),
+        "state": by(lambda one: begins.value, Message.State.REJECTED.value),
+        "dispatch": by(lambda one: Message.Dispatch.WAITING.value, Message.Dispatch.DONE.value),
+        "failure": by(lambda one: "", SUPPRESSED),
+        "due_at": by(lambda one: sending.scheduled_at, None),
+        "closed_at": by(lambda one: None, now),
+    }
 
 
 def _statement() -> str:
@@ -110,16 +150,9 @@ def _statement() -> str:
         SELECT gen_random_uuid(), (%s::bigint[])[1 + (r.number - 1) / %s], r.recipient, r.original, {NAMES}
           FROM unnest(%s::text[], %s::int[], %s::bigint[]) WITH ORDINALITY
                AS r (recipient, pattern, original, number)
-          JOIN unnest({arrays}) WITH ORDINALITY AS p ({NAMES}, place) ON p.place = r.pattern + 1
+          JOIN unnest({arrays}) WITH ORDINALITY AS p ({NAMES}, place) ON p.place = r.pattern
          ORDER BY r.number
     """  # noqa: S608
-
-
-def _columns(patterns: Sequence[Message]) -> list[list[object]]:
-    return [
-        [field.get_db_prep_save(getattr(pattern, field.attname), connection) for pattern in patterns]
-        for field in COLUMNS
-    ]  # fmt: skip
 
 
 def _type(field: "models.Field[object, object]") -> str:
