@@ -20,15 +20,6 @@ CURRENCY = re.compile(r"\A[A-Z]{3}\Z")
 BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
-def safe_cell(text: str) -> str:
-    """The text so that no spreadsheet runs it as a formula.
-
-    https://owasp.org/www-community/attacks/CSV_Injection
-    """
-    risky = text[:1] in {"\t", "\r", "\n"} or text.strip()[:1] in {"=", "+", "-", "@"}
-    return f"'{text}" if risky else text
-
-
 class QuotedCSV(CSV):
     """CSV with every cell quoted, so that no cell can break out of its own."""
 

@@ -43,3 +43,31 @@ class UnknownDestination(DomainError):
 
     code = "unknown_destination"
     message = "There is no rate for some of these numbers."
+
+
+class InvalidSheet(DomainError):
+    """What was uploaded is no sheet of rates."""
+
+    code = "invalid_sheet"
+    message = "This is no sheet of rates."
+
+
+class SheetRefused(DomainError):
+    """A line is wrong, so that nothing of the sheet is imported."""
+
+    code = "sheet_refused"
+    message = "Some lines are wrong: nothing was imported. Correct the sheet and upload it anew."
+
+
+class SheetOutdated(DomainError):
+    """Rates changed between the preview and its confirmation."""
+
+    code = "sheet_outdated"
+    message = "The rates changed since this preview: nothing was imported. Look at what it would change now."
+
+
+class SheetImported(DomainError):
+    """A sheet is imported once."""
+
+    code = "sheet_imported"
+    message = "This sheet was imported already."

@@ -25,11 +25,11 @@ from catalog.cells import (
     PriceCell,
     WholeCell,
     YesNoCell,
-    safe_cell,
 )
 from catalog.models import Country, Offer, Price, Service
 from catalog.services.offers import save_offer
 from catalog.services.prices import price_at, set_price
+from catalog.services.sheet_rows import safe_cell
 
 KEY_COLUMNS = ("service", "country", "provider")
 NUMERIC_COLUMNS = {"cost", "price", "ttl_seconds"}

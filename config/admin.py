@@ -174,6 +174,8 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
             item("Offers", "sell", "catalog_offer"),
             item("Monthly numbers", "event_repeat", "catalog_monthlynumberplan"),
             item("Notifications", "chat_paste_go", "catalog_notificationproduct"),
+            item("SMS rates", "sms", "catalog_smsdestination"),
+            item("Rate sheets", "upload_file", "catalog_ratesheet"),
             item("Prices", "payments", "catalog_price"),
             item("Price lists", "price_change", "catalog_pricelist"),
             item("Markup rules", "percent", "catalog_markuprule"),

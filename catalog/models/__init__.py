@@ -6,6 +6,7 @@ from catalog.models.notification import NotificationProduct
 from catalog.models.number_plan import MonthlyNumberPlan
 from catalog.models.offer import Offer, Product, Service
 from catalog.models.price import CustomerPricing, MarkupRule, Price, PriceList
+from catalog.models.rate_sheet import RateSheet
 from catalog.models.smm import SmmService
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Price",
     "PriceList",
     "Product",
+    "RateSheet",
     "Service",
     "SmmService",
     "SmsDestination",

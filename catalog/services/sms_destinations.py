@@ -3,10 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from catalog.models import Country, OperatorPrefix, Product, SmsDestination, SmsPrefix
 from catalog.services.dialing import country_prefixes
+
+INSERT = "INSERT INTO catalog_smsprefix (digits, destination_id) SELECT * FROM unnest(%s::text[], %s::bigint[])"
+BATCH = 5_000  # rows of one statement: it ends well before its timeout
+# A prefix that is there already: it becomes this destination's, or stays whose it is.
+MOVE = " ON CONFLICT (digits) DO UPDATE SET destination_id = excluded.destination_id"
+LEAVE = " ON CONFLICT DO NOTHING"
 
 
 def create_destination(
@@ -41,10 +47,9 @@ def create_destinations(wanted: Sequence[SmsDestination], prefixes: Mapping[Plac
 
     A prefix that another destination has moves here where `prefixes` names it, and stays there otherwise.
     """
-    products = Product.objects.bulk_create(Product(kind=Product.Kind.SMS) for _ in wanted)
-    for destination, product in zip(wanted, products, strict=True):
-        destination.product = product
-    SmsDestination.objects.bulk_create(wanted)
+    for destination, product_id in zip(wanted, _new_products(len(wanted)), strict=True):
+        destination.product_id = product_id
+    SmsDestination.objects.bulk_create(wanted, batch_size=BATCH)
     set_prefixes({each.pk: prefixes[place_of(each)] for each in wanted if place_of(each) in prefixes})
     _give_known_prefixes([each for each in wanted if place_of(each) not in prefixes])
 
@@ -53,8 +58,10 @@ def create_destinations(wanted: Sequence[SmsDestination], prefixes: Mapping[Plac
 def set_prefixes(wanted: Mapping[int, Iterable[str]]) -> None:
     """Give destinations (by id) exactly these prefixes. One that was another destination's is it no more."""
     rows = {digits: destination_id for destination_id, found in wanted.items() for digits in found}
-    SmsPrefix.objects.filter(destination__in=wanted).exclude(digits__in=rows).delete()
-    _write(rows, update_conflicts=True, update_fields=["destination"], unique_fields=["digits"])
+    held = SmsPrefix.objects.filter(destination__in=list(wanted)).values_list("pk", "digits", "destination_id")
+    gone = [pk for pk, digits, destination_id in held if rows.get(digits) != destination_id]
+    SmsPrefix.objects.filter(pk__in=gone).delete()
+    _write(rows, MOVE)
 
 
 def _give_known_prefixes(destinations: Iterable[SmsDestination]) -> None:
@@ -67,7 +74,7 @@ def _give_known_prefixes(destinations: Iterable[SmsDestination]) -> None:
             rows |= dict.fromkeys(networks.get((each.mcc, each.mnc), ()), each.pk)
         elif each.country:
             rows |= dict.fromkeys(countries.get(each.country.code, ()), each.pk)
-    _write(rows, ignore_conflicts=True)
+    _write(rows, LEAVE)
 
 
 def _network_prefixes(networks: set[tuple[str, str]]) -> dict[tuple[str, str], list[str]]:
@@ -78,10 +85,22 @@ def _network_prefixes(networks: set[tuple[str, str]]) -> dict[tuple[str, str], l
     return found
 
 
-def _write(rows: Mapping[str, int], **conflicts: Any) -> None:
+def _write(rows: Mapping[str, int], on_conflict: str) -> None:
     # In one order, so that two sheets written at once never wait for each other in a circle.
-    SmsPrefix.objects.bulk_create(
-        [SmsPrefix(digits=digits, destination_id=rows[digits]) for digits in sorted(rows)],
-        batch_size=10_000,
-        **conflicts,
-    )
+    digits = sorted(rows)
+    for begin in range(0, len(digits), BATCH):
+        batch = digits[begin : begin + BATCH]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                INSERT + on_conflict,
+                [batch, [rows[each] for each in batch]],
+            )
+
+
+def _new_products(count: int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO catalog_product (kind) SELECT %s FROM generate_series(1, %s) RETURNING id",
+            [Product.Kind.SMS, count],
+        )
+        return sorted(pk for (pk,) in cursor.fetchall())

@@ -13,10 +13,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apikeys.models import User
-from catalog.cells import safe_cell
 from catalog.models import CustomerPricing, MarkupRule, Offer, Price, PriceList, Product, Service
 from catalog.resources import OfferResource
 from catalog.services.prices import set_price
+from catalog.services.sheet_rows import safe_cell
 from catalog.tests.factories import LONG_AGO, make_country, make_offer, make_price, make_price_list, make_service
 from wallets.models import Customer
 

@@ -68,7 +68,9 @@ def test_rates_of_one_country(caller, telenor):
     ("query", "field"),
     [
         ("mnc=02", "mcc"), ("mcc=23", "mcc"), ("mcc=٢٣٨", "mcc"), ("mcc=238&mnc=2", "mnc"),
-        ("country_id=x", "country_id"), ("country_id=0", "country_id"), ("prefix=45a", "prefix"), ("limit=0", "limit"), ("cursor=7x", "cursor"),
+        ("country_id=x", "country_id"), ("country_id=0", "country_id"),
+
+        ("prefix=45a", "prefix"), ("limit=0", "limit"), ("cursor=7x", "cursor"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused_by_field(caller, telenor, query, field):

@@ -224,7 +224,8 @@ class PriceAdmin(KeptAdmin):
     )
     list_select_related = (
         "product__offer__service", "product__offer__country", "product__smm_service",
-        "product__number_plan__country", "price_list", "customer",
+        "product__number_plan__country", "product__sms_destination__country", "product__notification", "price_list",
+        "customer",
     )  # fmt: skip
     search_fields = ("product__offer__service__slug", "product__offer__country__code", "customer__name", "note")
     show_full_result_count = False
