@@ -14,7 +14,6 @@ from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
-    UnfoldAdminSplitDateTimeWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
 )
@@ -32,6 +31,7 @@ from wallets.admin.pages import ReadOnlyPage
 from wallets.models import Customer
 
 Disabled = WebhookEndpoint.Disabled
+MOMENT = "In UTC, as 2026-11-21 09:30."
 FITTING = {
     "edit_it": lambda row: row.deleted_at is None,
     "test_it": lambda row: row.is_enabled,
@@ -102,8 +102,8 @@ class EditDialog(EndpointDialog, Wanted):
 
 
 class ReplayDialog(EndpointDialog):
-    since = forms.SplitDateTimeField(required=False, widget=UnfoldAdminSplitDateTimeWidget, help_text="UTC.")
-    until = forms.SplitDateTimeField(required=False, widget=UnfoldAdminSplitDateTimeWidget, help_text="UTC.")
+    since = forms.DateTimeField(required=False, widget=UnfoldAdminTextInputWidget, help_text=MOMENT)
+    until = forms.DateTimeField(required=False, widget=UnfoldAdminTextInputWidget, help_text=MOMENT)
     failed_only = forms.BooleanField(
         required=False, initial=True, widget=UnfoldBooleanSwitchWidget, label="Only what failed"
     )

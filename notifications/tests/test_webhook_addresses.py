@@ -16,6 +16,7 @@ from notifications.services.webhooks import calling
 from notifications.services.webhooks.addresses import check_url, is_public
 from notifications.services.webhooks.claiming import Claim
 from notifications.services.webhooks.endpoints import new_secret
+from tests.receiver import Answer, receiver
 
 PUBLIC = "93.184.215.14"
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -244,8 +245,6 @@ def test_with_loopback_allowed_the_same_listener_hears_from_us(settings, listene
 
 
 def test_a_redirect_is_an_answer_and_is_not_followed(settings, listener):
-    from notifications.tests.webhooks import Answer, receiver
-
     settings.WEBHOOKS_TO_LOOPBACK = True
     with receiver() as customer:
         customer.answers = [Answer(302, headers={"Location": f"http://127.0.0.1:{listener.port}/"})]

@@ -14,7 +14,8 @@ import pytest
 from config.tests.processes import ROOT, database_url, living, wait_for
 from notifications.models import WebhookDelivery
 from notifications.tests.factories import make_buyer
-from notifications.tests.webhooks import Answer, make_endpoint, receiver, tell
+from notifications.tests.webhooks import make_endpoint, tell
+from tests.receiver import Answer, receiver
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("webhooks")]
 

@@ -15,17 +15,8 @@ from notifications.services import webhooks
 from notifications.services.webhooks import claiming
 from notifications.services.webhooks.outcomes import Outcome, record
 from notifications.tests.factories import make_buyer
-from notifications.tests.webhooks import (
-    API_KEY,
-    CODE,
-    Answer,
-    attempts,
-    deliver,
-    make_due,
-    make_endpoint,
-    receiver,
-    tell,
-)
+from notifications.tests.webhooks import API_KEY, CODE, attempts, deliver, make_due, make_endpoint, tell
+from tests.receiver import Answer, receiver
 from wallets.models import Event
 from wallets.services import News, deposit, emit_many
 from wallets.services.events import erase_payloads
