@@ -106,17 +106,20 @@ def test_a_killed_dispatcher_is_replaced_by_the_worker(saldo, client, server, en
     assert wait_for(lambda: server.received, "it arrives", 60)
 
 
-def test_staff_try_an_endpoint_and_read_its_log(saldo, server, endpoint, tmp_path: Path):
+def test_staff_try_an_endpoint_and_read_its_log(saldo, client, server, endpoint, tmp_path: Path):
     with chromium(tmp_path / "profile") as browser:
         browser.resize(1400)
         log_in(browser, saldo)
         try_out(browser, saldo, endpoint["id"])
         wait_for(lambda: server.received, "the test event arrives")
+        log = f"{ENDPOINTS}/{endpoint['id']}/deliveries"
+        wait_for(lambda: client.get(log).data[0]["status"] == "succeeded", "and is written down")
         browser.open(f"{saldo.url}/admin/notifications/webhookdelivery/?endpoint={endpoint['id']}")
         assert "webhook.test" in browser.text()
         browser.click("#result_list th a")
-        browser.wait_for("document.body.innerText.includes('Succeeded')")
-        assert f"msg_{server.received[0].id.removeprefix('msg_')}" in browser.text()
+        browser.wait_for("location.pathname.endsWith('/change/') && document.readyState === 'complete'")
+        assert "SUCCEEDED" in browser.text().upper()
+        assert server.received[0].id in browser.text()
 
 
 def try_out(browser: Browser, saldo: Saldo, endpoint_id: int) -> None:
