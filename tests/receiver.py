@@ -1,5 +1,6 @@
 """A customer's server for webhooks, played by a test. Nothing here imports Django."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -30,11 +31,16 @@ class Answer:
 class Receiver:
     """A customer's server. Its answers are taken in turn, the last one for ever."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, server: ThreadingHTTPServer) -> None:
+        self.server = server
+        self.port = server.server_address[1]
         self.received: list[Received] = []
         self.answers: list[Answer] = [Answer()]
         self.connections = 0
+
+    def listen_with(self, context: ssl.SSLContext) -> None:
+        """Speak TLS from now on."""
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
 
     def url(self, path: str = "/hook") -> str:
         return f"http://127.0.0.1:{self.port}{path}"
@@ -83,7 +89,7 @@ def receiver() -> Iterator[Receiver]:
         request_queue_size = 256
 
     server = Server(("127.0.0.1", 0), Handler)
-    playing = Receiver(server.server_address[1])
+    playing = Receiver(server)
     thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)
     thread.start()
     try:

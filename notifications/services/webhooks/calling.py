@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import aiohttp
+import certifi
 from aiohttp.abc import AbstractResolver, ResolveResult
 from django.conf import settings
 from yarl import URL
@@ -59,11 +60,19 @@ def guarded_socket(info: Any) -> socket.socket:
     return socket.socket(family=family, type=kind, proto=proto)
 
 
+def trusted() -> ssl.SSLContext:
+    """The authorities of this machine, and the well-known ones: some containers bring none of their own."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
+
+
 def open_session(resolver: AbstractResolver | None = None) -> aiohttp.ClientSession:
     """Connections to receivers. No proxy, no cookies, no credentials of this machine's environment."""
     connector = aiohttp.TCPConnector(
         resolver=GuardedResolver(resolver),
         socket_factory=guarded_socket,
+        ssl=trusted(),
         use_dns_cache=False,
         limit=0,  # how many at once is decided by whoever claims
         keepalive_timeout=IDLE_SECONDS,
