@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 from django.http import QueryDict
 from django_filters import FilterSet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import exceptions, serializers
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
@@ -57,6 +59,7 @@ class Moment(serializers.DateTimeField):
         return super().to_internal_value(value)
 
 
+@extend_schema_field(OpenApiTypes.NUMBER)
 class MoneyField(serializers.Field[Decimal, Any, Decimal, Any]):
     """A positive amount: ASCII digits, at most 6 places, below a trillion."""
 

@@ -3,6 +3,8 @@
 from decimal import Decimal
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.api import Moment, MoneyField
@@ -34,6 +36,7 @@ class WalletShown(serializers.ModelSerializer[Wallet]):
         return plain(wallet.balance - wallet.held)
 
 
+@extend_schema_field(OpenApiTypes.NUMBER)
 class LevelField(serializers.Field[Decimal, Any, Decimal, Any]):
     """An amount of zero or more."""
 
