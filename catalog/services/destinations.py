@@ -6,9 +6,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.contrib.postgres.aggregates import ArrayAgg
+from django.db import connection
 from django.db.models import Q
 
-from catalog.models import Country, DestinationMap, Product, SmsDestination
+from catalog.models import Country, Product, SmsDestination
 from catalog.services.dialing import country_prefixes
 
 # Where a prefix leads that is not one destination: nowhere, as its country is switched off; or out of a destination
@@ -78,7 +79,7 @@ def destinations() -> Destinations:
     """The map as it is now: one small query, and a second's reading where it changed."""
     global _kept  # noqa: PLW0603 - one map per process, replaced as a whole
     # The stamp first: what changes while the rows are read comes with another one.
-    stamp = DestinationMap.objects.values_list("stamp", flat=True).first()
+    stamp = _stamp()
     kept = _kept
     if kept is not None and kept[0] == stamp:
         return kept[1]
@@ -86,6 +87,14 @@ def destinations() -> Destinations:
     if stamp is not None:
         _kept = (stamp, found)
     return found
+
+
+def _stamp() -> UUID | None:
+    # Asked for each number that is priced: as plain SQL, for a queryset takes thrice as long.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT stamp FROM catalog_destinationmap")
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def _read() -> Destinations:

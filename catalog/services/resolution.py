@@ -13,6 +13,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
+from django.db.models import Value
 from django.utils import timezone
 
 from catalog.models import (
@@ -197,5 +198,7 @@ class _Book:
 
 def price_list_of(customer_id: int) -> int | None:
     """The list a customer is on; else the default one; None where there is neither."""
-    own = CustomerPricing.objects.filter(customer=customer_id).values_list("price_list_id", flat=True).first()
-    return own or PriceList.objects.filter(is_default=True).values_list("pk", flat=True).first()
+    own = CustomerPricing.objects.filter(customer=customer_id).values_list(Value(0), "price_list_id")
+    default = PriceList.objects.filter(is_default=True).values_list(Value(1), "pk")
+    found = sorted(own.order_by().union(default.order_by(), all=True))
+    return found[0][1] if found else None
