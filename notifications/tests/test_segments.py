@@ -1,6 +1,5 @@
 """How a text is cut, against known answers and an implementation that is not ours."""
 
-
 import pytest
 import smsutil
 from hypothesis import example, given

@@ -1,6 +1,5 @@
 """Who is not to be sent to: one list, asked before anything is charged."""
 
-
 import pytest
 from django.db import IntegrityError, transaction
 
