@@ -13,6 +13,7 @@ from standardwebhooks import Webhook
 from notifications.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from notifications.services import webhooks
 from notifications.services.webhooks import claiming
+from notifications.services.webhooks.dispatcher import _write_down as write_down
 from notifications.services.webhooks.outcomes import Outcome, record
 from notifications.tests.factories import make_buyer
 from notifications.tests.webhooks import API_KEY, CODE, attempts, deliver, make_due, make_endpoint, tell
@@ -268,6 +269,18 @@ def test_writing_the_same_outcome_twice_changes_nothing(endpoint, server, custom
     again = WebhookDelivery.objects.values().get()
     assert (again["attempts"], again["status"]) == (1, "pending")
     assert abs((again["next_attempt_at"] - time_of_next).total_seconds()) < 5
+
+
+def test_an_outcome_that_cannot_be_written_harms_no_other(endpoint, customer):
+    for number in range(3):
+        tell(customer, object_id=number)
+    taken = claiming.claim(most=3, busy={})
+    outcomes = [
+        Outcome(each.attempt_id, each.delivery_id, each.endpoint_id, each.number, each.tries, 5, status_code=status)
+        for each, status in zip(taken, (200, 10**12, 200), strict=True)
+    ]
+    write_down(outcomes)
+    assert sorted(WebhookDelivery.objects.values_list("status", flat=True)) == ["pending", "succeeded", "succeeded"]
 
 
 # --- Fair ----------------------------------------------------------------------------------

@@ -32,7 +32,23 @@ def test_a_receiver_may_ask_for_more_time_within_a_day(said, seconds):
 
 
 @pytest.mark.parametrize(
-    "said", ["", "0", "-5", "soon", "1e9", "１２０", "Sat, 21 Nov 2020 12:10:00 GMT", "5, 10", "\x00"]
+    "said",
+    [
+        "",
+        "0",
+        "-5",
+        "soon",
+        "1e9",
+        "１２０",
+        "Sat, 21 Nov 2020 12:10:00 GMT",
+        "5, 10",
+        "\x00",
+        "21 Nov 2026 12:10:00 99999999999999",
+        "99999999999999 Nov 2026 12:10:00",
+        "x" * 8_000,
+        ",,,",
+        "21 Nov -1 ::",
+    ],
 )
 def test_what_asks_for_no_time_leaves_the_schedule_as_it_is(said):
     assert 4.5 <= wait(1, said) <= 5.5

@@ -102,5 +102,27 @@ class Dispatcher:
 def _visit(outcomes: list[Outcome], room: int, busy: dict[int, int]) -> list[Claim]:
     if not connection.in_atomic_block:  # never but in tests
         close_old_connections()
-    record(outcomes)
+    _write_down(outcomes)
     return claim(most=room, busy=busy) if room else []
+
+
+def _write_down(outcomes: list[Outcome]) -> None:
+    """All at once; where one of them cannot be written, one by one, so that it harms nobody but itself."""
+    try:
+        record(outcomes)
+    except (OperationalError, InterfaceError):
+        raise  # the database is away: all of it later
+    except Exception:
+        log.exception("outcomes of webhooks could not be written together")
+        for each in outcomes:
+            _write_alone(each)
+
+
+def _write_alone(outcome: Outcome) -> None:
+    try:
+        record([outcome])
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        # Its lease ends, and it is tried again.
+        log.exception("an outcome of a webhook could not be written", delivery=outcome.delivery_id)

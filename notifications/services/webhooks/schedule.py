@@ -33,6 +33,6 @@ def _asked_for(retry_after: str, now: datetime) -> timedelta:
         return timedelta(seconds=min(int(text[:9]), LONGEST_RETRY_AFTER.total_seconds()))
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
+    except (ValueError, TypeError, IndexError, OverflowError):  # what the parser raises at one nonsense or another
         return timedelta()
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
