@@ -21,7 +21,6 @@ MOVEMENTS = {
     "tax": ("Tax owed", "account_balance", ""), "tax_back": ("Tax back", "account_balance", ""),
     "cost": ("Cost expected", "request_quote", ""),
 }  # fmt: skip
-SHOWN = 40
 ENDS = {
     "delivered": "success", "read": "success", "undelivered": "danger", "failed": "danger", "rejected": "danger",
     "expired": "warning", "canceled": "",
@@ -51,9 +50,10 @@ def waiting(sending: Sending) -> bool:
 def _made(sending: Sending) -> Iterator[Step]:
     by = f"by key {sending.credential}" if sending.credential else "without a key"
     held = f", {in_words(sending.price, sending.currency)} held" if sending.moves_money else ", for nothing"
-    yield Step(sending.created_at, f"{sending.recipients:,} recipients", f"{by}{held}", "campaign", quote=sending.text)
+    many = f"{sending.recipients:,} recipient{'s' if sending.recipients > 1 else ''}"
+    yield Step(sending.created_at, many, f"{by}{held}", "campaign", quote=sending.text)
     if sending.scheduled_at > sending.created_at:
-        yield Step(sending.scheduled_at, "Begins", "as it was scheduled", "schedule", rank=1)
+        yield Step(sending.scheduled_at, "Scheduled for this moment", "", "schedule", rank=1)
     if sending.erased_at:
         yield Step(sending.erased_at, "Text erased", "", "ink_eraser", rank=6)
 
@@ -74,13 +74,17 @@ def _handed(sending: Sending) -> Iterator[Step]:
 
 
 def _movements(sending: Sending) -> Iterator[Step]:
-    """The latest of them, each chunk's on its own."""
-    for row in transactions(sending).order_by("-id")[:SHOWN]:
-        word, icon, tone = MOVEMENTS.get(row.reference.split(":")[2], (row.kind, "payments", ""))
-        yield Step(
-            row.posted_at, f"{word} {in_words(row.amount, row.currency)}", f"#{row.pk} {row.reference}", icon, tone,
-            url=page_of("wallets_transaction", row.pk), rank=4,
-        )  # fmt: skip
+    """One step for each kind: 100,000 recipients are some hundred movements, which the chunks list."""
+    by_word: dict[str, list[tuple[Decimal, str, datetime]]] = {}
+    rows = transactions(sending).order_by("id").values_list("reference", "amount", "currency", "posted_at")
+    for reference, amount, currency, at in rows:
+        by_word.setdefault(f"{reference.split(':')[2]} {currency}", []).append((amount, currency, at))
+    for named, moved in by_word.items():
+        word, icon, tone = MOVEMENTS.get(named.split()[0], (named.split()[0].capitalize(), "payments", ""))
+        total = sum((amount for amount, _, _ in moved), Decimal(0))
+        detail = "at once" if len(moved) == 1 else f"in {len(moved):,} movements until {moved[-1][2]:%H:%M:%S}"
+        url = list_of("notifications_chunk", sending=sending.pk)
+        yield Step(moved[0][2], f"{word} {in_words(total, moved[0][1])}", detail, icon, tone, url=url, rank=4)
 
 
 def _ends(sending: Sending) -> Iterator[Step]:

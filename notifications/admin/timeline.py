@@ -62,7 +62,7 @@ def _sending(message: Message) -> Iterator[Step]:
         url=page_of("notifications_sending", sending.pk) if sending else "",
     )  # fmt: skip
     if sending and sending.scheduled_at > message.created_at:
-        yield Step(sending.scheduled_at, "Begins", "as it was scheduled", "schedule", rank=1)
+        yield Step(sending.scheduled_at, "Scheduled for this moment", "", "schedule", rank=1)
     if message.called_at:
         detail = f"{message.provider}, reference {message.uuid}"
         yield Step(message.called_at, "Provider called", detail, "call", rank=2)
