@@ -28,7 +28,7 @@ SAVED = (
 # What a step looks at besides; the rest of a row is read only where it is asked for.
 READ = (
     "uuid", "customer_id", "wallet_id", "chunk_id", "channel", "template_id", "to", "mode", "erase_after",
-    "refund_undelivered", "charge_id", "cost", "provider", "created_at", "called_at",
+    "refund_undelivered", "charge_id", "cost", "provider",
 )  # fmt: skip
 saved_values = attrgetter(*SAVED)
 

@@ -37,15 +37,15 @@ def wish(recipients: Sequence[str], **facts: Any) -> SendingWanted:
 
 
 def settle() -> int:
-    return services.settle_chunks()
+    return services.settle_chunks(seconds=60)
 
 
 def hand_over_and_report(*, settled: bool = True) -> None:
     """All that is due goes out, and every report that will ever come comes."""
-    services.dispatch_due()
+    services.dispatch_due(seconds=60)
     for _ in range(8):
         SandboxMessage.objects.filter(next_report_at__isnull=False).update(next_report_at=timezone.now())
-        deliver_due_reports()
+        deliver_due_reports(seconds=60)
     if settled:
         settle()
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.db.models import Sum
 from django.utils import timezone
 
 from config.errors import InvalidInput
@@ -250,6 +251,23 @@ def let_reports_come_one_by_one():
 
         _report(list(SandboxMessage.objects.filter(next_report_at__isnull=False).values_list("pk", flat=True)))
     services.settle_chunks()
+
+
+def test_five_thousand_recipients_are_exact_to_the_last_digit(buyer):
+    """What was quoted is what was held, and all of it was captured or released; 100,000 are in bench/messaging.py."""
+    recipients = [*numbers(4_000), *(f"+371200{number:05}99" for number in range(990)), *[REFUSED, OPTED_OUT] * 5]
+    rich = make_buyer(funds=Decimal(1000))
+
+    sending = send(rich, recipients)
+    hand_over_and_report()
+
+    held = Hold.objects.aggregate(amount=Sum("amount"), captured=Sum("captured"), released=Sum("released"))
+    sending.refresh_from_db()
+    assert (sending.status, sending.price, Hold.objects.count()) == ("completed", held["amount"], 5)
+    assert held["captured"] == 4_000 * PRICE + 990 * Decimal("0.077778")
+    assert held["captured"] + held["released"] == held["amount"]
+    assert balance(rich) == 1000 - held["captured"]
+    assert differences() == []
 
 
 def test_settling_again_moves_nothing(buyer):
