@@ -71,11 +71,6 @@ class PriceQuerySet(models.QuerySet["Price"]):
         )
         return self.filter(is_wanted)
 
-    def for_levels(self, customer_id: int, price_list_id: int | None) -> "PriceQuerySet":
-        """The base prices, this customer's own, and those of this list."""
-        levels = Q(price_list=None, customer=None) | Q(customer=customer_id)
-        return self.filter(levels if price_list_id is None else levels | Q(price_list=price_list_id))
-
     def latest_last(self) -> "PriceQuerySet":
         """The same rows by when they came into force (an order that DISTINCT ON cannot have itself)."""
         return Price.objects.filter(pk__in=self.values("pk")).order_by("effective_from", "id")

@@ -11,21 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
+from operator import itemgetter
 from typing import Generic, Protocol, TypeVar
 
-from django.db.models import Value
+from django.db import connection
 from django.utils import timezone
 
-from catalog.models import (
-    CustomerPricing,
-    MarkupRule,
-    NotificationProduct,
-    Offer,
-    Price,
-    PriceList,
-    SmmService,
-    SmsDestination,
-)
+from catalog.models import MarkupRule, NotificationProduct, Offer, SmmService, SmsDestination
 from catalog.services.markup import Markup
 from wallets.errors import NoExchangeRate
 from wallets.services import exchange
@@ -33,6 +25,22 @@ from wallets.services import exchange
 MICRO = Decimal("0.000001")
 # Wide enough that nothing is rounded before the one rounding at the end.
 EXACT = Context(prec=80, rounding=ROUND_HALF_UP)
+
+
+# The base prices of some products, the customer's own, and those of their list, as PriceQuerySet.in_force says it.
+# In SQL: every quote asks it, and building it takes longer than answering it.
+PRICES = """
+SELECT DISTINCT ON (product_id, price_list_id, customer_id, currency)
+       effective_from, id, product_id, price_list_id, customer_id, amount, currency
+  FROM catalog_price
+ WHERE product_id = ANY(%s) AND effective_from <= %s
+   AND (customer_id = %s OR (customer_id IS NULL AND (price_list_id IS NULL OR price_list_id = %s)))
+ ORDER BY product_id, price_list_id, customer_id, currency, effective_from DESC, id DESC
+"""
+PRICE_LIST = """
+SELECT coalesce((SELECT price_list_id FROM catalog_customerpricing WHERE customer_id = %s),
+                (SELECT id FROM catalog_pricelist WHERE is_default))
+"""
 
 
 class Priceable(Protocol):
@@ -183,10 +191,11 @@ class _Book:
         self, product_ids: list[int], customer_id: int, price_list_id: int | None
     ) -> dict[int, dict[Source, _Found]]:
         chosen: dict[int, dict[Source, _Found]] = {}
-        rows = Price.objects.in_force(self.at).for_products(product_ids).for_levels(customer_id, price_list_id)
-        columns = ("effective_from", "id", "product_id", "price_list_id", "customer_id", "amount", "currency")
+        with connection.cursor() as cursor:
+            cursor.execute(PRICES, [product_ids, self.at, customer_id, price_list_id])
+            rows = cursor.fetchall()
         # Latest last, so that what is written to a level last holds, unless the wanted currency is there.
-        for _, price_id, product_id, list_id, owner_id, amount, currency in sorted(rows.values_list(*columns)):
+        for _, price_id, product_id, list_id, owner_id, amount, currency in sorted(rows, key=itemgetter(0, 1)):
             if amount is None:
                 continue
             source = Source.CUSTOMER if owner_id else Source.LIST if list_id else Source.BASE
@@ -198,7 +207,7 @@ class _Book:
 
 def price_list_of(customer_id: int) -> int | None:
     """The list a customer is on; else the default one; None where there is neither."""
-    own = CustomerPricing.objects.filter(customer=customer_id).values_list(Value(0), "price_list_id")
-    default = PriceList.objects.filter(is_default=True).values_list(Value(1), "pk")
-    found = sorted(own.order_by().union(default.order_by(), all=True))
-    return found[0][1] if found else None
+    with connection.cursor() as cursor:
+        cursor.execute(PRICE_LIST, [customer_id])
+        (found,) = cursor.fetchone()
+    return found
