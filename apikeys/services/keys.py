@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import structlog
-from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from apikeys.errors import ExpiredApiKey, InvalidApiKey, MalformedApiKey, MissingApiKey
@@ -178,19 +178,24 @@ class _Found:
         )
 
 
-# In the order of _Found's fields.
-COLUMNS = (
-    "id", "digest", "key_prefix", "customer_id", "wallet_id", "wallet__currency", "mode", "scopes",
-    "customer__status", "rate_limit_per_minute", "customer__rate_limit_per_minute", "allowed_ips",
-    "expires_at", "revoked_at", "last_used_at",
-)  # fmt: skip
+# In the order of _Found's fields. In SQL, since every request asks it and building it takes longer than answering it.
+# A key whose wallet is somebody else's opens nothing, however it came to be.
+LOOK_UP = """
+SELECT k.id, k.digest, k.key_prefix, k.customer_id, k.wallet_id, w.currency, k.mode, k.scopes,
+       c.status, k.rate_limit_per_minute, c.rate_limit_per_minute, k.allowed_ips,
+       k.expires_at, k.revoked_at, k.last_used_at
+  FROM apikeys_apikey k
+  JOIN wallets_wallet w ON w.account_id = k.wallet_id AND w.customer_id = k.customer_id
+  JOIN wallets_customer c ON c.id = k.customer_id
+ WHERE k.digest = ANY(%s)
+"""
 
 
 def _look_up(raw: str) -> _Found | None:
     candidates = secret.digests(raw)
-    # A key whose wallet is somebody else's opens nothing, however it came to be.
-    rows = ApiKey.objects.filter(digest__in=candidates, wallet__customer_id=F("customer_id")).order_by()
-    found = next((_Found(*row) for row in rows.values_list(*COLUMNS)), None)
+    with connection.cursor() as cursor:
+        cursor.execute(LOOK_UP, [candidates])
+        found = next((_Found(*row) for row in cursor.fetchall()), None)
     if found is None or not any(hmac.compare_digest(found.digest, candidate) for candidate in candidates):
         return None
     return found
