@@ -1,7 +1,9 @@
 """One text to many recipients: held chunk by chunk, captured as it is sent, given back where it came to nothing."""
 
+import threading
 from datetime import timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -9,11 +11,11 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from config.errors import InvalidInput
-from notifications import services
+from notifications import providers, services
 from notifications.errors import RouteUnknown, SenderNotReady, WrongState
-from notifications.models import Chunk, Message, Route, SandboxMessage, Sending
+from notifications.models import Chunk, Message, Route, SandboxMessage, Sender, Sending
 from notifications.services.sendings import money
-from notifications.tests.factories import balance, differences, make_buyer, together
+from notifications.tests.factories import FakeProvider, balance, differences, make_buyer, together
 from notifications.tests.sending_factories import (
     DANE,
     NO_REPORT,
@@ -580,3 +582,68 @@ def test_texts_are_erased_after_their_time_and_the_rest_stays(buyer):
     sending.refresh_from_db()
     waiting.refresh_from_db()
     assert (sending.text, sending.erased_at is not None, waiting.text) == ("", True, "Hello")
+
+
+def test_the_database_knows_whose_a_message_is(buyer):
+    sending = send(buyer)
+    message = Message.objects.get(chunk__sending=sending)
+    stranger = make_buyer(name="Stranger")
+
+    wrong = ({"wallet_id": stranger.wallet_id}, {"sender_id": 0}, {"destination_id": 0})
+    for facts in wrong:
+        copy = Message.objects.get(pk=message.pk)
+        copy.pk, copy.uuid = None, uuid4()
+        for name, value in facts.items():
+            setattr(copy, name, value)
+        with pytest.raises(IntegrityError, match="message has a wallet of its customer"), transaction.atomic():
+            copy.save(force_insert=True)
+        with pytest.raises(IntegrityError, match="send another one"), transaction.atomic():
+            Message.objects.filter(pk=message.pk).update(**facts)
+    with pytest.raises(IntegrityError, match="has sent"), transaction.atomic():
+        Sender.objects.all()._raw_delete("default")
+
+
+# A provider that takes one message at a time, at its pace
+
+
+@pytest.fixture
+def carrier(monkeypatch, settings) -> FakeProvider:
+    fake = FakeProvider()
+    monkeypatch.setitem(providers.PROVIDERS, "fake", fake)
+    settings.PROVIDER_CALLS_AT_ONCE = 4
+    make_sms_world(provider="fake")
+    return fake
+
+
+def test_a_sending_keeps_the_pace_of_its_provider(carrier, settings):
+    settings.MESSAGES_PER_SECOND = 5
+    sending = send(make_buyer(), numbers(20))
+
+    services.dispatch_due(seconds=0.1)
+
+    # The tick may straddle a second, and then twice as many had their turn.
+    assert 5 <= len(carrier.requests) <= 10
+    waiting = Message.objects.filter(chunk__sending=sending, dispatch="waiting")
+    assert (waiting.count(), set(waiting.values_list("attempts", flat=True))) == (20 - len(carrier.requests), {0})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_provider_is_called_with_several_at_once_outside_any_transaction(carrier):
+    gate = threading.Barrier(4, timeout=20)
+    carrier.before = gate.wait  # passes only where four calls are under way
+    sending = send(make_buyer(), numbers(8))
+
+    services.dispatch_due()
+
+    assert set(states_of(sending).values()) == {"queued held"}
+    assert set(carrier.in_transaction) == {False}
+
+
+def test_one_time_passwords_go_before_a_sending_that_was_there_first(carrier, settings):
+    settings.PROVIDER_CALLS_AT_ONCE = 1
+    send(make_buyer(), numbers(3))
+    services.create_sending(buyer=make_buyer(), wanted=wish([DANE], route="otp"))
+
+    services.dispatch_due()
+
+    assert carrier.requests[0].to == DANE
