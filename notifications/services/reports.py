@@ -22,16 +22,20 @@ from notifications.services.rows import among
 Effect = DeliveryReport.Effect
 State = Message.State
 
+SEEN = """
+SELECT provider_message_id, status, error_code, effect = 'parked' FROM notifications_deliveryreport
+ WHERE provider_message_id = ANY(%s)
+"""
 # The same report again only counts up.
 KEEP = """
-INSERT INTO notifications_deliveryreport AS kept (provider_message_id, status, error_code, effect, times)
-SELECT sid, status, error_code, 'parked', times
-  FROM unnest(%s::text[], %s::text[], %s::text[], %s::int[])
-       WITH ORDINALITY AS said (sid, status, error_code, times, number)
+INSERT INTO notifications_deliveryreport AS kept
+       (provider_message_id, status, error_code, times, effect, message_id)
+SELECT sid, status, error_code, times, effect, message_id
+  FROM unnest(%s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::bigint[])
+       WITH ORDINALITY AS said (sid, status, error_code, times, effect, message_id, number)
  ORDER BY number
 ON CONFLICT (provider_message_id, status, error_code)
 DO UPDATE SET times = kept.times + EXCLUDED.times, last_received_at = statement_timestamp()
-RETURNING id, provider_message_id, status, error_code, effect = 'parked'
 """
 PARKED = """
 SELECT id, provider_message_id, status, error_code FROM notifications_deliveryreport
@@ -51,6 +55,14 @@ class Report:
     status: str
     error_code: str = ""
     reference: str = ""
+
+
+class Said(NamedTuple):
+    """What makes a report the same report."""
+
+    sid: str
+    status: str
+    error_code: str
 
 
 class Parked(NamedTuple):
@@ -79,7 +91,7 @@ def receive_reports(reports: Sequence[Report]) -> None:
         return
     sids = {report.sid for report in reports}
     lock_sids(sids)
-    parked = _keep(reports)
+    seen = _seen(sids)
     owners = owners_of(sids)
     claims = _claims(reports, owners)
     locked = ladder.lock_many({*owners.values(), *claims.values()})
@@ -90,8 +102,8 @@ def receive_reports(reports: Sequence[Report]) -> None:
         if key in locked and locked[key].provider_message_id is None:
             take(changes, locked[key], Submitted(sid))
             known[sid] = locked[key]
-    # Whose message was known has none parked from before.
-    judge(changes, known, [each for each in parked if each.sid in owners] + parked_for(known.keys() - owners.keys()))
+    judge(changes, known, parked_for({key.sid for key, is_parked in seen.items() if is_parked and key.sid in known}))
+    _keep(reports, changes, known, seen)
     changes.write()
 
 
@@ -121,13 +133,7 @@ def parked_for(sids: Collection[str]) -> list[Parked]:
 
 def judge(changes: Changes, known: Mapping[str, Message], reports: Sequence[Parked]) -> None:
     """Let locked messages, by the provider's id, climb by these reports; keep what came of each."""
-    effects = []
-    for report in reports:
-        word = states.WORDS.get(report.status)
-        message = known[report.sid]
-        effects.append(
-            Effect.UNKNOWN if word is None else changes.climb(message, word, failure=report.error_code)
-        )  # fmt: skip
+    effects = [_effect(changes, known[report.sid], report.status, report.error_code) for report in reports]
     if reports:
         ids, owners = [report.id for report in reports], [known[report.sid].pk for report in reports]
         with connection.cursor() as cursor:
@@ -149,13 +155,30 @@ def lock_sids(sids: Collection[str]) -> None:
         )
 
 
-def _keep(reports: Sequence[Report]) -> list[Parked]:
-    """Write them down; those that were not judged yet, in the order they came."""
-    counted = Counter((report.sid, report.status, report.error_code) for report in reports)
+def _keep(reports: Sequence[Report], changes: Changes, known: Mapping[str, Message], seen: Mapping[Said, bool]) -> None:
+    """Write them down, in the order they came; a new one of a known message is judged, of any other parked."""
+    times = Counter(Said(report.sid, report.status, report.error_code) for report in reports)
+    effects: list[str] = []
+    owners: list[int | None] = []
+    for said in times:
+        message = known.get(said.sid) if said not in seen else None
+        effects.append(_effect(changes, message, said.status, said.error_code) if message else Effect.PARKED)
+        owners.append(message.pk if message else None)
+    columns = [list(column) for column in zip(*times, strict=True)]
     with connection.cursor() as cursor:
-        cursor.execute(KEEP, [*(list(column) for column in zip(*counted, strict=True)), list(counted.values())])
-        kept = sorted(cursor.fetchall())
-    return [Parked(*row[:4]) for row in kept if row[4]]
+        cursor.execute(KEEP, [*columns, list(times.values()), [str(effect) for effect in effects], owners])
+
+
+def _seen(sids: Collection[str]) -> dict[Said, bool]:
+    """Which reports of these were kept before, and whether they are parked."""
+    with connection.cursor() as cursor:
+        cursor.execute(SEEN, [list(sids)])
+        return {Said(*row[:3]): row[3] for row in cursor.fetchall()}
+
+
+def _effect(changes: Changes, message: Message, status: str, error_code: str) -> str:
+    word = states.WORDS.get(status)
+    return Effect.UNKNOWN if word is None else changes.climb(message, word, failure=error_code)
 
 
 def _claims(reports: Iterable[Report], owners: Mapping[str, int]) -> dict[str, int]:
