@@ -162,7 +162,7 @@ def test_nothing_acknowledged_is_lost_when_the_database_crashes(fragile: Saldo) 
     prove_nothing_lost_or_taken_twice(fragile, buyers, 2)
 
 
-DUE = 4_000
+DUE = 3_000
 # Numbers whose month ended yesterday, each with a wallet of its own, as the bench of renewals seeds them.
 SEED = """
 from datetime import timedelta

@@ -3,7 +3,6 @@
 import json
 import re
 import zlib
-from itertools import cycle, islice
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from drf_spectacular.validation import validate_schema
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.hostile import BODIES, HEADERS, KEYS, MORE, QUERIES, READING, SENDING, VALUES
+from tests.hostile import BODIES, HEADERS, KEYS, MORE, QUERIES, READING, SENDING, VALUES, sendings_of
 from tests.live import Saldo
 from tests.wire import V1, Answer, Client, send_raw
 
@@ -65,9 +64,8 @@ def complaints(answer: Answer, asked: str) -> list[str]:
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_a_hostile_body(client: Client, body: bytes) -> None:
     wrong = []
-    # Each body goes to each address once; over all bodies each address is sent every type.
-    types = cycle(("application/json", "application/json", "application/x-www-form-urlencoded", None))
-    for path, sent_as in zip(SENDING, islice(types, len(body) % 4, None), strict=False):
+    types = ("application/json", "application/json", "application/x-www-form-urlencoded", None)
+    for path, sent_as in sendings_of(body, SENDING, types):
         headers = headers_for(path) | CLOSE | {"Content-Type": sent_as}
         wrong += complaints(client.post(path, data=body, headers=headers), f"{path} as {sent_as}")
     assert wrong == []
@@ -228,8 +226,8 @@ def test_the_schema_is_valid_openapi(schema: dict[str, Any]) -> None:
     assert schema["openapi"].startswith("3.")
 
 
-def test_the_schema_describes_every_path_of_this_contract(schema: dict[str, Any]) -> None:
+def test_the_schema_describes_every_path_that_customers_call(schema: dict[str, Any]) -> None:
     described = {re.sub(r"\{\w+\}", "1", path) for path in schema["paths"]}
 
-    wanted = {path.replace("/telegram/", "/1/") for path in (*READING, *SENDING)}
+    wanted = {path.replace("/telegram/", "/1/") for path in (*READING, *SENDING) if "/developer/" in path}
     assert wanted <= described

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.hostile import BODIES, HEADERS, KEYS, QUERIES, VALUES
+from tests.hostile import BODIES, HEADERS, KEYS, QUERIES, VALUES, sendings_of
 from tests.live import Saldo
 from tests.test_hostile import CLOSE, INSIDE
 from tests.wire import Answer, Client
@@ -48,10 +48,9 @@ def complaints(answer: Answer, asked: str) -> list[str]:
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_a_hostile_body(client: Client, body: bytes) -> None:
     wrong = []
-    for path in SENDING:
-        for sent_as in ("application/json", "application/x-www-form-urlencoded"):
-            answer = client.post(path, data=body, headers=CLOSE | {"Content-Type": sent_as})
-            wrong += complaints(answer, f"{path} as {sent_as}")
+    for path, sent_as in sendings_of(body, SENDING, ("application/json", "application/x-www-form-urlencoded")):
+        answer = client.post(path, data=body, headers=CLOSE | {"Content-Type": sent_as})
+        wrong += complaints(answer, f"{path} as {sent_as}")
     assert wrong == []
 
 

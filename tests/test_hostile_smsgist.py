@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.hostile import BODIES, HEADERS, QUERIES, VALUES
+from tests.hostile import BODIES, HEADERS, QUERIES, VALUES, sendings_of
 from tests.live import Saldo
 from tests.smsgist import Gist, programs
 from tests.test_hostile import CLOSE, INSIDE
@@ -63,10 +63,9 @@ def complaints(answer: Answer, asked: str) -> list[str]:
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_a_hostile_body(client: Gist, body: bytes) -> None:
     wrong = []
-    for path in SENDING:
-        for sent_as in ("application/json", "application/x-www-form-urlencoded"):
-            answer = client.post(path, data=body, headers=CLOSE | {"Content-Type": sent_as})
-            wrong += complaints(answer, f"{path} as {sent_as}")
+    for path, sent_as in sendings_of(body, SENDING, ("application/json", "application/x-www-form-urlencoded")):
+        answer = client.post(path, data=body, headers=CLOSE | {"Content-Type": sent_as})
+        wrong += complaints(answer, f"{path} as {sent_as}")
     assert wrong == []
 
 

@@ -99,7 +99,7 @@ def load_networks() -> LoadedNetworks:
             for each in known
         ),
         update_conflicts=True,
-        update_fields=["country", "name"],
+        update_fields=["name"],  # a network of several countries stays where staff have put it
         unique_fields=["mcc", "mnc"],
     )
     matched = _renew_prefixes()

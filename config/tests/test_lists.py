@@ -10,8 +10,8 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 HOSTILE = ("'", '"', "\x00", "%", "\\", "9" * 30, "-1", "１２", "<script>", "a" * 5_000, "activation:" + "9" * 30, "#")
-EVERYWHERE = ("p", "o", "nonsense", "id__exact")
-SEARCHES_OF_A_LIST = 3
+EVERYWHERE = ("p", "nonsense")
+SEARCHES_OF_A_LIST = 2
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +40,7 @@ def names_of(page, request) -> set[str]:
         if isinstance(found, type) and issubclass(found, FieldListFilter):
             name = each[0]
         if isinstance(name, str):
-            names |= {name, f"{name}__exact", f"{name}_from"}
+            names |= {name, f"{name}__exact" if isinstance(found, str) else f"{name}_from"}
     return names
 
 

@@ -290,7 +290,7 @@ def test_a_new_customer_gets_a_wallet_in_the_chosen_currency(boss):
 def test_editing_a_customer_leaves_a_status_that_was_set_meanwhile(boss, wallet):
     customer = wallet.customer
     Customer.objects.filter(pk=customer.pk).update(status=Customer.Status.SUSPENDED)
-    given = {"name": "Acme Ltd", "email": "", "default_region": "US", "time_zone": "UTC"}
+    given = {"name": "Acme Ltd", "email": "", "default_region": "US", "time_zone": "UTC", "tax_percent": "0"}
 
     boss.post(reverse("admin:wallets_customer_change", args=[customer.pk]), given)
 

@@ -293,6 +293,6 @@ class Ledger(RuleBasedStateMachine):
 @pytest.mark.django_db
 def test_any_sequence_of_calls_leaves_the_books_right():
     effort = settings(
-        max_examples=50, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+        max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
     )
     run_state_machine_as_test(Ledger, settings=effort)

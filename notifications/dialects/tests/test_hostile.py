@@ -8,7 +8,7 @@ from django.test import Client
 
 from apikeys.services import guessing, keys, passwords
 from notifications.dialects.plainsms import base
-from tests.hostile import BODIES, HEADERS, KEYS, QUERIES, VALUES
+from tests.hostile import BODIES, HEADERS, KEYS, QUERIES, VALUES, sendings_of
 from wallets.services import open_customer
 
 pytestmark = pytest.mark.django_db
@@ -65,9 +65,8 @@ def body_for(api: Client, path: str, sent: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_a_hostile_body(api, body):
     wrong = []
-    for path in SENDING:
-        for sent_as in (JSON, FORM, "multipart/form-data; boundary=x", "text/plain"):
-            wrong += complaints(api.post(path, body, sent_as), f"{path} as {sent_as}")
+    for path, sent_as in sendings_of(body, SENDING, (JSON, FORM, "multipart/form-data; boundary=x", "text/plain")):
+        wrong += complaints(api.post(path, body, sent_as), f"{path} as {sent_as}")
     assert wrong == []
 
 
