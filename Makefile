@@ -16,7 +16,7 @@ run: dependencies
 # The whole suite on a PostgreSQL of its own, and the import contracts.
 test: tools
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n 3 --dist loadgroup $(ARGS)
 
 # Measured figures: each program in bench/ is one command.
 bench: tools

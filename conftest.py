@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 
 from config import database, env
+from tests.prepared import template
 
 # A suite started in the background ignores Ctrl-C, and every process it starts inherits that: the tests that send one
 # would wait for ever.
@@ -20,9 +21,12 @@ os.environ["SALDO_ENV"] = "test"
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 for name, value in env.generated_secrets().items():
     os.environ.setdefault(name, value)
-if not os.environ.get("DATABASE_URL"):
+EMBEDDED = not os.environ.get("DATABASE_URL")
+if EMBEDDED:
     database.join(database.embedded())
 django.setup()
+if EMBEDDED:
+    settings.DATABASES["default"]["TEST"]["TEMPLATE"] = template()
 # Argon2 takes a tenth of a second for every person a test makes; the running product in tests/ keeps it.
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

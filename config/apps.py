@@ -6,4 +6,8 @@ class ConfigConfig(AppConfig):
     verbose_name = "Configuration"
 
     def ready(self) -> None:
-        from config import checks  # noqa: F401  (registers them)
+        # The API's base before anything of DRF's, which would else import it halfway through its own import.
+        from config import (
+            api,  # noqa: F401
+            checks,  # noqa: F401  (registers them)
+        )

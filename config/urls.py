@@ -28,6 +28,8 @@ def search(request: HttpRequest) -> HttpResponse:
         raise Http404 from None
 
 
+admin.autodiscover()
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/search/", admin.site.admin_view(search)),
     path("admin/", admin.site.urls),

@@ -22,6 +22,7 @@ import psycopg
 from psycopg.abc import Query
 
 from config import database, env, processes
+from tests.prepared import tables
 from tests.wire import Client
 
 DEADLINE_SECONDS = 120
@@ -67,7 +68,8 @@ class Saldo:
     def start(self) -> None:
         """Everything, until the first purchase can be made."""
         database.join(self.cluster)
-        self.manage("migrate", "--verbosity", "0")
+        with psycopg.connect(**self._database(), autocommit=True) as connection:
+            connection.execute(tables())
         self.start_web()
         self.start_worker()
         self.demo()

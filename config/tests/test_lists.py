@@ -6,6 +6,7 @@ import pytest
 from django.contrib import admin
 from django.contrib.admin import FieldListFilter
 from django.contrib.auth import get_user_model
+from django.core.checks import run_checks
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
@@ -14,6 +15,8 @@ EVERYWHERE = ("p", "nonsense")
 SEARCHES_OF_A_LIST = 2
 
 pytestmark = pytest.mark.django_db
+
+admin.autodiscover()
 
 
 @pytest.fixture
@@ -42,6 +45,10 @@ def names_of(page, request) -> set[str]:
         if isinstance(name, str):
             names |= {name, f"{name}__exact" if isinstance(found, str) else f"{name}_from"}
     return names
+
+
+def test_djangos_own_checks_find_nothing_wrong_with_them():
+    assert run_checks(tags=["admin"]) == []
 
 
 @pytest.mark.parametrize("model", admin.site._registry, ids=lambda model: model._meta.label)
