@@ -16,6 +16,7 @@ MOMENT = re.compile(r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z")
 INVENTORY = '[{"country": "US", "price": 6.0}, {"country": "GB", "price": 5.0}]'
 PURCHASED = '{"id": 7001, "country": "US", "status": "active"}'
 UPDATED = '{"message": "Auto renew updated successfully"}'
+SENT = '{"message": "Message sent successfully"}'
 INCOMING = '{"from": "+1234567890", "message": "Your code is 123456"}'
 
 
@@ -78,6 +79,18 @@ def test_an_sms_to_the_number_is_listed_as_printed(saldo: Saldo, client: Client,
 
     assert_as_printed(INCOMING, row)
     assert {name: row[name] for name in sent} == sent
+
+
+def test_an_sms_from_the_number_is_sent_as_printed_and_charged_by_its_segments(client: Client, bought: Any) -> None:
+    path = f"{NUMBERS}/subscriptions/{bought['id']}/messages"
+
+    answer = client.post(path, json={"to": "+1234567890", "message": "Hello from SMSGang"})
+
+    assert (answer.status, answer.json) == (201, exact(SENT))
+    kinds = f"{V1}/transactions?kind=number_sms"
+    (row,) = wait_for(lambda: client.get(kinds).data, "it is charged as the carrier takes it")
+    rate = client.post(f"{V1}/messages/preview", json={"text": "Hello from SMSGang", "recipients": ["+1234567890"]})
+    assert row["amount"] == rate.data["cost"]["total"]
 
 
 @pytest.mark.parametrize("body", [{}, {"country": "ZZ"}, {"country": 5}])
