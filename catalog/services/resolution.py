@@ -33,7 +33,7 @@ PRICES = """
 SELECT DISTINCT ON (product_id, price_list_id, customer_id, currency)
        effective_from, id, product_id, price_list_id, customer_id, amount, currency
   FROM catalog_price
- WHERE product_id = ANY(%s) AND effective_from <= %s
+ WHERE product_id = ANY(%s::bigint[]) AND effective_from <= %s
    AND (customer_id = %s OR (customer_id IS NULL AND (price_list_id IS NULL OR price_list_id = %s)))
  ORDER BY product_id, price_list_id, customer_id, currency, effective_from DESC, id DESC
 """
