@@ -300,6 +300,20 @@ def test_no_report_for_seventy_two_hours_has_expired_and_keeps_a_regular_ones_mo
     assert differences() == []
 
 
+def test_what_expires_without_ever_being_sent_is_given_back_on_every_route(buyer):
+    sending = send(buyer, [DANE])
+    services.dispatch_due()  # the provider has it, and never says that a carrier has
+    assert states_of(sending) == {DANE: "queued held"}
+
+    let_time_pass(sending, hours=73)
+    services.settle_due()
+    settle()
+
+    assert states_of(sending) == {DANE: "expired released"}
+    assert held(buyer) == 0
+    assert differences() == []
+
+
 def test_the_expected_cost_is_booked_between_house_accounts_once_it_is_captured(buyer):
     send(buyer, [*numbers(3), REFUSED])
     hand_over_and_report()

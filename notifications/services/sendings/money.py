@@ -20,10 +20,10 @@ from wallets.services.movements import refundable
 
 TAX = "payable:tax"
 
-# States in which nothing is owed, as `states.gives_back` has it.
+# States in which nothing is owed, as `states.gives_back` has it; and what no carrier was ever said to have.
 GIVES_BACK = f"""(state IN ({", ".join(f"'{state.value}'" for state in sorted(NEVER_SENT))})
     OR (state IN ('undelivered', 'expired') AND refund_undelivered)
-    OR (state = 'expired' AND provider_message_id IS NULL))"""
+    OR (state = 'expired' AND sent_at IS NULL))"""
 OWED = f"(state IN ('sent', 'delivered', 'read', 'undelivered', 'expired') AND NOT {GIVES_BACK})"
 MINE = "FROM notifications_message WHERE chunk_id = %s"
 
