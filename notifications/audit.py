@@ -6,7 +6,8 @@ from wallets.services.audit import Check
 
 # What a message took in the end: its charge, less what was given back.
 _TAKEN = """
-    SELECT m.id, m.state, m.billing, m.mode, m.price, m.refund_undelivered, coalesce(sum(-t.wallet_delta), 0) AS taken
+    SELECT m.id, m.state, m.billing, m.mode, m.price, m.refund_undelivered, m.sent_at,
+           coalesce(sum(-t.wallet_delta), 0) AS taken
       FROM notifications_message m
       LEFT JOIN wallets_transaction c ON c.id = m.charge_id
       LEFT JOIN wallets_transaction t ON t.id = c.id OR t.reverses_id = c.id
@@ -14,7 +15,8 @@ _TAKEN = """
      GROUP BY m.id
 """
 _GIVES_BACK = """(state IN ('failed', 'rejected', 'canceled')
-                  OR (state IN ('undelivered', 'expired') AND refund_undelivered))"""
+                  OR (state IN ('undelivered', 'expired') AND refund_undelivered)
+                  OR (state = 'expired' AND sent_at IS NULL))"""
 
 
 def checks() -> Iterator[Check]:

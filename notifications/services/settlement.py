@@ -39,7 +39,8 @@ def give_back(message: Message) -> bool:
     """
     if message.chunk_id is not None or message.charge_id is None or message.billing != Message.Billing.CHARGED:
         return False
-    if not gives_back(message.state, refund_undelivered=message.refund_undelivered):
+    was_sent = message.sent_at is not None
+    if not gives_back(message.state, refund_undelivered=message.refund_undelivered, was_sent=was_sent):
         return False
     message.billing = Message.Billing.REFUNDED
     return True

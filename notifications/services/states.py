@@ -41,6 +41,8 @@ def effect_of(current: str, reported: str) -> Effect:
     return Effect.LATE
 
 
-def gives_back(state: str, *, refund_undelivered: bool) -> bool:
-    """Does a message that ended so give its money back?"""
+def gives_back(state: str, *, refund_undelivered: bool, was_sent: bool) -> bool:
+    """Does a message that ended so give its money back? The product's policy is for what a carrier had."""
+    if state == State.EXPIRED and not was_sent:
+        return True
     return state in NEVER_SENT or (state in IN_VAIN and refund_undelivered)

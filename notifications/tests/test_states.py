@@ -42,7 +42,7 @@ def test_callbacks_in_every_order_and_number_end_in_one_state_with_at_most_one_r
         once = walk(order)
         finals = [state for state in once if state in Message.FINAL]
         assert finals
-        assert sum(states.gives_back(state, refund_undelivered=True) for state in finals) <= 1
+        assert sum(states.gives_back(state, refund_undelivered=True, was_sent=True) for state in finals) <= 1
         assert finals in (finals[:1], [State.DELIVERED, State.READ])
         # Repeated in place or once more at the end, the same reports end in the same state.
         for numbers in counts[:: 97 if order[0] != "queued" else 29]:
@@ -235,3 +235,10 @@ def test_a_report_and_the_answer_that_names_it_may_cross(provider, buyer, templa
         assert (message.provider_message_id, message.state, message.billing) == (sid, "failed", "refunded")
     assert balance(buyer) == FUNDS
     assert differences() == []
+
+
+@pytest.mark.parametrize(("state", "was_sent", "given_back"), [
+    ("expired", False, True), ("expired", True, False), ("undelivered", True, False), ("failed", True, True),
+])  # fmt: skip
+def test_a_policy_to_keep_the_money_holds_only_for_what_was_sent(state, was_sent, given_back):
+    assert states.gives_back(state, refund_undelivered=False, was_sent=was_sent) == given_back

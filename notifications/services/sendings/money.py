@@ -20,7 +20,7 @@ from wallets.services.movements import refundable
 
 TAX = "payable:tax"
 
-# States in which nothing is owed, as `states.gives_back` has it; and what no carrier was ever said to have.
+# States in which nothing is owed, as `states.gives_back` has it.
 GIVES_BACK = f"""(state IN ({", ".join(f"'{state.value}'" for state in sorted(NEVER_SENT))})
     OR (state IN ('undelivered', 'expired') AND refund_undelivered)
     OR (state = 'expired' AND sent_at IS NULL))"""
