@@ -188,8 +188,8 @@ def test_the_errors_of_the_reference(saldo: Saldo, gig: Client, made: dict[str, 
     for method, path in (("GET", "status"), ("POST", "rentals/status"), ("POST", "rentals/cancel")):
         options = {"params": sent} if method == "GET" else {"json": sent}
         assert_refused(stranger.call(method, f"{GIG}/s1/{path}", **options), 404)
-    gig.get(f"{GIG}/s1/status", params=sent)
-    assert_refused(gig.get(f"{GIG}/s1/status", params=sent), 429)
+    looks = [gig.get(f"{GIG}/s1/status", params=sent) for _ in range(20)]
+    assert_refused(next(look for look in looks if look.status != 200), 429)
 
 
 # --- The webhook -----------------------------------------------------------------------------------------
