@@ -39,8 +39,10 @@ CUSTOMER_LISTS = (
     ("Suppressions", "notifications_suppression", "customer"),
     ("Webhooks", "notifications_webhookendpoint", "customer"),
     ("API keys", "apikeys_apikey", "customer__id__exact"),
+    ("API passwords", "apikeys_apipassword", "customer__id__exact"),
     ("Client credentials", "apikeys_clientcredential", "customer__id__exact"),
     ("Own prices", "catalog_price", "customer__id__exact"),
+    ("Low balances", "wallets_lowbalancealert", "customer"),
     ("Events", "wallets_event", "customer"),
 )
 
@@ -117,6 +119,7 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
             item("Wallets", "account_balance_wallet", "wallets_wallet"),
             item("Transactions", "receipt_long", "wallets_transaction"),
             item("Holds", "lock_clock", "wallets_hold"),
+            item("Low balances", "notifications_active", "wallets_lowbalancealert"),
             item("Exchange rates", "currency_exchange", "wallets_exchangerate"),
             trial_balance(),
             item("Accounts", "account_tree", "wallets_account"),

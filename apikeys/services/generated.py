@@ -12,7 +12,7 @@ from apikeys.services import keys
 from apikeys.services.credentials import Credential
 from config.errors import InvalidInput, NotFound
 from wallets.models import Customer, Wallet
-from wallets.services import hand_on_spend_cap
+from wallets.services import hand_on_spend_cap, set_spend_cap, spend_caps
 
 NAME = "Generated key"
 SHORTEST_DAYS, LONGEST_DAYS = 1, 365
@@ -22,7 +22,8 @@ SHORTEST_DAYS, LONGEST_DAYS = 1, 365
 def generate_key(*, asker: Credential, expiry_days: int = LONGEST_DAYS) -> tuple[ApiKey, str]:
     """Make the customer's generated key, with the asker's wallet, mode and scopes; return it with the plain key.
 
-    One that has expired makes room. Raises KeyExists while one is active, and InvalidInput.
+    It goes on with the spend caps of the one before it, however that one ended. One that has expired makes room.
+    Raises KeyExists while one is active, and InvalidInput.
     """
     _check(expiry_days)
     current = _locked(asker)
@@ -85,9 +86,19 @@ def _replace(current: ApiKey | None, asker: Credential, expiry_days: int) -> tup
         is_generated=True,
         actor=asker.actor,
     )
-    if current is not None:
-        hand_on_spend_cap(credential=current.public_id, successor=made.public_id, wallet=wallet)
+    _cap(made, asker, wallet)
     return made, plain
+
+
+def _cap(made: ApiKey, asker: Credential, wallet: Wallet) -> None:
+    """The caps of the generated key before it on this wallet, else the asker's own: no new key sheds a cap."""
+    former = _generated(asker).exclude(pk=made.pk).order_by("-id").values_list("key_prefix", flat=True)
+    capped = spend_caps(former, wallet=wallet)
+    predecessor = next((each for each in former if each in capped), None)
+    if predecessor is not None:
+        hand_on_spend_cap(credential=predecessor, successor=made.public_id, wallet=wallet)
+    elif own := spend_caps([asker.public_id], wallet=wallet).get(asker.public_id):
+        set_spend_cap(credential=made.public_id, wallet=wallet, daily=own.daily, monthly=own.monthly)
 
 
 def _check(expiry_days: int) -> None:

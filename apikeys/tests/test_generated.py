@@ -15,7 +15,8 @@ from apikeys.services import generated, keys, passwords
 from apikeys.services.credentials import Credential
 from apikeys.tests.factories import make_customer, make_key
 from config.errors import InvalidInput, NotFound
-from wallets.services import charge, deposit, open_wallet, set_spend_cap, spend_caps
+from wallets.services import charge, deposit, open_wallet, refund, set_spend_cap, spend_caps
+from wallets.services.audit import audit
 
 pytestmark = pytest.mark.django_db
 HOME = "203.0.113.7"
@@ -89,6 +90,62 @@ def test_a_swap_does_not_free_a_key_of_its_spend_cap(asker, customer):
     new, _ = generated.regenerate_key(asker=asker)
     (cap,) = spend_caps([old.public_id, new.public_id]).values()
     assert (cap.credential, cap.daily, cap.day_spent) == (new.public_id, 10, 7)
+
+
+def spend_seven(wallet, credential):
+    deposit(wallet=wallet, amount=Decimal(20), reference="d", actor="test")
+    return charge(
+        wallet=wallet, amount=Decimal(7), reference="c", kind="sms_send", account="revenue:sms", credential=credential
+    )
+
+
+def test_revoking_and_generating_does_not_free_a_key_of_its_spend_cap(asker, customer):
+    wallet = customer.wallets.get()
+    old, _ = generated.generate_key(asker=asker)
+    set_spend_cap(credential=old.public_id, wallet=wallet, daily=Decimal(10), monthly=None)
+    spend_seven(wallet, old.public_id)
+    generated.revoke_generated_key(asker=asker)
+    new, _ = generated.generate_key(asker=asker)
+    (cap,) = spend_caps([old.public_id, new.public_id]).values()
+    assert (cap.credential, cap.daily, cap.day_spent) == (new.public_id, 10, 7)
+
+
+def test_nor_does_a_key_on_another_wallet_in_between(customer):
+    dollars, naira = asker_of(customer), asker_of(customer, username="other", wallet=naira_of(customer))
+    old, _ = generated.generate_key(asker=dollars)
+    set_spend_cap(
+        credential=old.public_id, wallet=customer.wallets.get(currency="USD"), daily=Decimal(10), monthly=None
+    )
+    for asker in (dollars, naira):
+        generated.revoke_generated_key(asker=asker)
+        new, _ = generated.generate_key(asker=naira if asker is dollars else dollars)
+    assert spend_caps([new.public_id])[new.public_id].daily == 10
+
+
+def naira_of(customer):
+    return open_wallet(customer=customer, currency="NGN")
+
+
+def test_a_capped_password_generates_keys_with_its_own_caps(asker, customer):
+    set_spend_cap(credential="user123", wallet=customer.wallets.get(), daily=Decimal(10), monthly=Decimal(50))
+    key, _ = generated.generate_key(asker=asker)
+    cap = spend_caps([key.public_id])[key.public_id]
+    assert (cap.daily, cap.monthly, cap.day_spent) == (10, 50, 0)
+
+
+def test_what_the_key_before_spent_counts_in_the_books_too_until_it_comes_back(asker, customer):
+    wallet = customer.wallets.get()
+    old, _ = generated.generate_key(asker=asker)
+    set_spend_cap(credential=old.public_id, wallet=wallet, daily=Decimal(10), monthly=None)
+    charged = spend_seven(wallet, old.public_id)
+    generated.regenerate_key(asker=asker)
+    newest, _ = generated.regenerate_key(asker=asker)
+    assert [finding for finding in audit() if finding.differences] == []
+    set_spend_cap(credential=newest.public_id, wallet=wallet, daily=Decimal(12), monthly=None)
+    assert spend_caps([newest.public_id])[newest.public_id].day_spent == 7
+    refund(original=charged, reference="r", actor="test")
+    assert spend_caps([newest.public_id])[newest.public_id].day_spent == 0
+    assert [finding for finding in audit() if finding.differences] == []
 
 
 def test_a_swap_that_fails_leaves_the_old_key(asker, monkeypatch):

@@ -3,14 +3,18 @@ import uuid
 from django.db import models
 from django.db.models.functions import Now
 
+from wallets.models.customer import Customer
 from wallets.models.ledger import Wallet, money
 
 
 class AlertLevelQuerySet(models.QuerySet["AlertLevel"]):
     def crossed(self) -> "AlertLevelQuerySet":
-        """Levels that what can be spent has fallen below since they were last looked at, or has come back to."""
+        """Levels that what can be spent has fallen below since they were last looked at, or has come back to.
+
+        Customers who have left are told nothing.
+        """
         available = models.F("wallet__balance") - models.F("wallet__held") + models.F("wallet__credit_limit")
-        rows = self.annotate(available=available)
+        rows = self.annotate(available=available).exclude(wallet__customer__status=Customer.Status.CLOSED)
         return rows.filter(
             models.Q(told_at__isnull=True, amount__gt=models.F("available"))
             | models.Q(told_at__isnull=False, amount__lte=models.F("available"))
@@ -51,6 +55,7 @@ class LowBalanceAlert(models.Model):
     due_at = models.DateTimeField(null=True, help_text="When its e-mail is tried.")
     attempts = models.PositiveIntegerField(default=0)
     mailed_at = models.DateTimeField(null=True)
+    mailed_to = models.CharField(max_length=254, blank=True)
 
     class Meta:
         ordering = ("-id",)

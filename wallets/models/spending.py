@@ -1,6 +1,7 @@
 from datetime import date
 from decimal import Decimal
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from wallets.models.ledger import Wallet, money
@@ -11,10 +12,14 @@ class SpendCap(models.Model):
 
     Spent is what is held, captured or charged, less what was released or refunded of it; it counts
     for the day on which it was held or charged. What a task charges by itself (a renewal) does not
-    count. `0004_spend_caps.sql` counts and refuses, inside the wallet's lock.
+    count. `0004_spend_caps.sql` (and 0006) counts and refuses, inside the wallet's lock.
     """
 
     credential = models.CharField(max_length=32, unique=True, help_text="Public id of the key.")
+    predecessors = ArrayField(
+        models.CharField(max_length=32), default=list, editable=False,
+        help_text="Keys whose cap this was before: what they spent counts.",
+    )  # fmt: skip
     wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="spend_caps")
     daily = money(null=True, blank=True)
     monthly = money(null=True, blank=True)

@@ -14,7 +14,7 @@ from config.numbers import plain
 from wallets.models import LowBalanceAlert
 
 BATCH = 100
-# After the last of them an e-mail is given up; the alert itself and its event stay.
+# The waits between tries; after the last of them it is tried once more, then given up. The alert and its event stay.
 RETRY = tuple(timedelta(minutes=minutes) for minutes in (2, 10, 60, 6 * 60, 24 * 60))
 
 log = structlog.get_logger(__name__)
@@ -41,7 +41,7 @@ def _claim() -> LowBalanceAlert | None:
     due = LowBalanceAlert.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
     alert = due.select_related("wallet__customer").filter(due_at__lte=now).order_by("due_at", "id").first()
     if alert is not None:
-        is_last = alert.attempts + 1 >= len(RETRY)
+        is_last = alert.attempts >= len(RETRY)
         alert.due_at = None if is_last else now + RETRY[alert.attempts]
         alert.attempts += 1
         alert.save(update_fields=["due_at", "attempts"])
@@ -55,7 +55,9 @@ def _send(alert: LowBalanceAlert) -> int:
         # Its text may hold what the mail server was told; the class says enough.
         log.warning("low balance could not be mailed", alert=alert.pk, error=type(error).__name__)
         return 0
-    LowBalanceAlert.objects.filter(pk=alert.pk).update(mailed_at=timezone.now(), due_at=None)
+    LowBalanceAlert.objects.filter(pk=alert.pk).update(
+        mailed_at=timezone.now(), mailed_to=alert.wallet.customer.email, due_at=None
+    )
     return 1
 
 

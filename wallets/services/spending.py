@@ -53,7 +53,10 @@ def hand_on_spend_cap(*, credential: str, successor: str, wallet: Wallet) -> Non
     """
     # Whoever spends from the wallet waits here, so that none of it goes uncounted.
     Wallet.objects.select_for_update(no_key=True, of=("self",)).get(pk=wallet.pk)
-    SpendCap.objects.filter(credential=credential, wallet=wallet).update(credential=successor)
+    cap = SpendCap.objects.filter(credential=credential, wallet=wallet).first()
+    if cap is not None:
+        cap.credential, cap.predecessors = successor, [*cap.predecessors, credential]
+        cap.save(update_fields=["credential", "predecessors"])
 
 
 def check_caps(*, daily: Decimal | None, monthly: Decimal | None) -> None:
@@ -64,9 +67,10 @@ def check_caps(*, daily: Decimal | None, monthly: Decimal | None) -> None:
         raise InvalidInput({name: ["A cap is an amount above zero, with at most 6 decimal places."] for name in wrong})
 
 
-def spend_caps(credentials: Iterable[str]) -> dict[str, SpendCap]:
-    """The caps of these credentials, by credential; those without one are absent."""
-    return {cap.credential: cap for cap in SpendCap.objects.filter(credential__in=list(credentials))}
+def spend_caps(credentials: Iterable[str], *, wallet: Wallet | None = None) -> dict[str, SpendCap]:
+    """The caps of these credentials (on `wallet` alone, where given), by credential; those without one are absent."""
+    found = SpendCap.objects.filter(credential__in=list(credentials))
+    return {cap.credential: cap for cap in (found if wallet is None else found.filter(wallet=wallet))}
 
 
 def cap_reached(detail: str) -> SpendCapReached:

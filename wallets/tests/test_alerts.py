@@ -9,7 +9,16 @@ from django.utils import timezone
 
 from config.errors import InvalidInput
 from wallets.models import AlertLevel, Event, LowBalanceAlert, Wallet
-from wallets.services import alert_mails, alerts, deposit, place_hold, release, set_alert_levels, set_credit_limit
+from wallets.services import (
+    alert_mails,
+    alerts,
+    deposit,
+    place_hold,
+    release,
+    set_alert_levels,
+    set_credit_limit,
+)
+from wallets.services.customers import set_customer_status
 from wallets.tasks import look_for_low_balances, mail_low_balances
 from wallets.tests.factories import make_wallet, reference, spend
 from wallets.tests.racing import together
@@ -135,7 +144,8 @@ def test_the_customer_is_mailed_once(wallet):
     (sent,) = mail.outbox
     assert (sent.to, sent.subject) == (["ann@example.com"], "Your USD balance is below 50")
     assert "40 USD can still be spent" in sent.body
-    assert LowBalanceAlert.objects.get().mailed_at is not None
+    alert = LowBalanceAlert.objects.get()
+    assert (alert.mailed_at is not None, alert.mailed_to) == (True, "ann@example.com")
 
 
 def test_without_an_address_the_event_alone_tells(wallet):
@@ -157,7 +167,7 @@ def test_a_mail_that_fails_is_tried_again_later_and_given_up_in_the_end(wallet, 
         assert LowBalanceAlert.objects.filter(due_at__lte=timezone.now()).count() == 0
         tries += 1
         LowBalanceAlert.objects.filter(due_at__isnull=False).update(due_at=timezone.now())
-    assert tries == len(alert_mails.RETRY)
+    assert tries == 1 + len(alert_mails.RETRY)
 
 
 def test_a_crash_after_sending_sends_the_same_mail_again(wallet, monkeypatch):
@@ -177,6 +187,16 @@ def test_a_crash_after_sending_sends_the_same_mail_again(wallet, monkeypatch):
     LowBalanceAlert.objects.update(due_at=timezone.now())
     assert mail_low_balances() == 1
     assert len({message.message()["Message-ID"] for message in mail.outbox}) == 1
+
+
+# --- Who is told no more -----------------------------------------------------------------------------------
+
+
+def test_a_customer_who_has_left_is_not_told(wallet):
+    levels(wallet, "50")
+    spend(wallet, "60")
+    set_customer_status(customer=wallet.customer, status="closed")
+    assert told() == []
 
 
 # --- Two at once -------------------------------------------------------------------------------------------
