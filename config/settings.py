@@ -153,6 +153,9 @@ LEDGER_CHECKS: list[str] = [
     "notifications.sending_audit.checks",
 ]
 
+# What the apps above do when no copy of an API key may be kept any more: functions (public_id).
+KEY_FORGETTERS: list[str] = ["notifications.services.webhooks.forget_signing_key"]
+
 # --- Work that happens later ----------------------------------------------------------
 
 Q_REDIS_URL = ENV.str("Q_REDIS_URL", default="")

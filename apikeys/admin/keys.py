@@ -106,7 +106,7 @@ class ApiKeyAdmin(CapsMixin, ModelAdmin):
         url_path="drop-signing-copy",
         dialog={
             "title": "Keep no copy of this key?",
-            "description": "No new endpoint signs with it. Endpoints made with it sign until they are deleted.",
+            "description": "Endpoints that sign with it are disabled until they are given another key.",
             "form_class": RevokeForm,
             "form_submit_text": "Drop the copy",
         },

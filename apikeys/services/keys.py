@@ -15,7 +15,7 @@ from apikeys.errors import ExpiredApiKey, InvalidApiKey, MalformedApiKey, Missin
 from apikeys.models import ApiKey, Mode
 from apikeys.services import addresses, secret
 from apikeys.services.credentials import Credential
-from apikeys.services.signing import keep_copy
+from apikeys.services.signing import forget, keep_copy
 from apikeys.services.terms import check_terms
 from config.errors import InvalidInput
 from wallets.models import Customer, SpendCap, Wallet
@@ -98,10 +98,12 @@ def cap_key(*, key: ApiKey, actor: str, daily: Decimal | None, monthly: Decimal 
     return cap
 
 
+@transaction.atomic
 def revoke_key(*, key: ApiKey, actor: str) -> ApiKey:
-    """End a key at once and for ever. Revoking it again keeps the first moment."""
+    """End a key at once and for ever, with every copy that signs. Revoking it again keeps the first moment."""
     if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now(), signing_copy=""):
         log.info("API key revoked", key=key.public_id, actor=actor)
+    forget(key)
     key.refresh_from_db(fields=["revoked_at", "signing_copy"])
     return key
 

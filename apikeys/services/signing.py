@@ -5,8 +5,12 @@ webhooks keeps an encrypted copy, for signing alone: never shown, never logged, 
 """
 
 import hmac
+from collections.abc import Callable
 
 import structlog
+from django.conf import settings
+from django.db import transaction
+from django.utils.module_loading import import_string
 
 from apikeys.models import ApiKey
 from apikeys.services import secret
@@ -30,12 +34,21 @@ def keep_copy(*, key: ApiKey, plain: str, actor: str) -> ApiKey:
     return key
 
 
+@transaction.atomic
 def drop_copy(*, key: ApiKey, actor: str) -> ApiKey:
-    """Keep the copy no longer; repeating it changes nothing. Endpoints made with it sign until they are deleted."""
+    """Keep no copy any longer, here or with the endpoints that sign with it; repeating it changes nothing."""
     if ApiKey.objects.filter(pk=key.pk).exclude(signing_copy="").update(signing_copy=""):
         log.info("API key signs webhooks no more", key=key.public_id, actor=actor)
+    forget(key)
     key.refresh_from_db(fields=["signing_copy"])
     return key
+
+
+def forget(key: ApiKey) -> None:
+    """Have the apps above remove their copies of a key (settings.KEY_FORGETTERS), in this transaction."""
+    for path in settings.KEY_FORGETTERS:
+        forgetter: Callable[..., int] = import_string(path)
+        forgetter(public_id=key.public_id)
 
 
 def signing_key(*, customer_id: int, calling: str, sent: str | None = None, key_id: int | None = None) -> str:

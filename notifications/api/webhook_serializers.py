@@ -47,7 +47,9 @@ class EndpointInput(EndpointChange):
 class EndpointShown(serializers.ModelSerializer[WebhookEndpoint]):
     events = serializers.ListField(source="kinds", help_text="Empty: every event.")
     enabled = serializers.BooleanField(source="is_enabled")
-    disabled_reason = serializers.SerializerMethodField(help_text="customer, staff, gone (410) or failing; else null.")
+    disabled_reason = serializers.SerializerMethodField(
+        help_text="customer, staff, gone (410), failing, or unsigned (its API key is gone); else null."
+    )
     disabled_at = Moment()
     failing_since = Moment(help_text="Nothing arrived since; null: it works.")
     previous_secret_until = Moment(help_text="Until then the secret before signs too.")

@@ -35,9 +35,10 @@ class WebhookEndpoint(models.Model):
         BY_STAFF = "staff", "By staff"
         GONE = "gone", "It answered 410 Gone"
         FAILING = "failing", "Nothing but failures for five days"
+        UNSIGNED = "unsigned", "The API key that signs is gone"
 
     # Why an endpoint was disabled by itself: the customer is written to.
-    BY_ITSELF = (Disabled.GONE, Disabled.FAILING)
+    BY_ITSELF = (Disabled.GONE, Disabled.FAILING, Disabled.UNSIGNED)
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="webhook_endpoints")
@@ -49,12 +50,14 @@ class WebhookEndpoint(models.Model):
     previous_secret = models.TextField(blank=True, editable=False, help_text="Encrypted; signs too for a while.")
     previous_secret_until = models.DateTimeField(null=True, editable=False)
     signing_key = models.TextField(blank=True, editable=False, help_text="Encrypted: the API key SMSGig signs with.")
+    signing_key_prefix = models.CharField(max_length=8, blank=True, editable=False, help_text="Which key that is.")
     is_enabled = models.BooleanField(default=True)
     disabled_reason = models.CharField(max_length=10, choices=Disabled, blank=True)
     disabled_at = models.DateTimeField(null=True, blank=True)
     told_of_disabling_at = models.DateTimeField(
         null=True, editable=False, help_text="When the customer was written to."
     )
+    telling_until = models.DateTimeField(null=True, editable=False, help_text="Somebody writes to them until then.")
     failing_since = models.DateTimeField(null=True, blank=True, help_text="Nothing arrived since; empty: it works.")
     deleted_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -73,12 +76,14 @@ class WebhookEndpoint(models.Model):
                 condition=Q(deleted_at=None) | Q(is_enabled=False), name="webhook_endpoint_deleted_is_disabled"
             ),
             models.CheckConstraint(
-                condition=~Q(format="smsgig") | ~Q(signing_key=""), name="webhook_endpoint_smsgig_has_a_key"
+                condition=~Q(format="smsgig", is_enabled=True) | ~Q(signing_key=""),
+                name="webhook_endpoint_smsgig_has_a_key",
             ),
         )
         indexes = (
             # Asked by the database at every event: whom to tell.
             models.Index(fields=("customer",), condition=Q(is_enabled=True), name="webhook_endpoint_listening"),
+            models.Index(fields=("signing_key_prefix",), condition=~Q(signing_key=""), name="webhook_endpoint_signing"),
         )
 
     def __str__(self) -> str:
@@ -87,6 +92,11 @@ class WebhookEndpoint(models.Model):
     @property
     def disabled_itself(self) -> bool:
         return self.disabled_reason in self.BY_ITSELF
+
+    @property
+    def can_sign(self) -> bool:
+        """Whether it has the API key that its format signs with, or needs none."""
+        return self.format != self.Format.SMSGIG or self.signing_key != ""
 
     def has_previous_secret(self, moment: datetime) -> bool:
         """Whether the secret before this one still signs."""

@@ -7,6 +7,7 @@ from notifications.services.webhooks.endpoints import (
     delete_endpoint,
     disable_endpoint,
     enable_endpoint,
+    forget_signing_key,
     rotate_secret,
     send_test_event,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "delete_endpoint",
     "disable_endpoint",
     "enable_endpoint",
+    "forget_signing_key",
     "replay",
     "replay_many",
     "rotate_secret",

@@ -37,6 +37,7 @@ CLAIM = """
                                  - coalesce(busy.calls, 0)) AS room
           FROM waiting w
           JOIN notifications_webhookendpoint e ON e.id = w.endpoint_id AND e.is_enabled
+          JOIN wallets_customer whose ON whose.id = e.customer_id AND whose.status <> 'closed'
           LEFT JOIN unnest(%(busy)s::bigint[], %(calls)s::int[]) AS busy (endpoint_id, calls)
                  ON busy.endpoint_id = e.id
          WHERE w.next_attempt_at <= clock_timestamp()

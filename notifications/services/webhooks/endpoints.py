@@ -25,6 +25,7 @@ MOST_ENDPOINTS = 20
 LONGEST_DESCRIPTION = 200
 LONGEST_SIGNING_KEY = 200
 SECRET_BYTES = 32
+PUBLIC_CHARACTERS = 8  # of an API key: by these it is known
 OVERLAP = timedelta(hours=24)
 
 
@@ -51,7 +52,7 @@ def create_endpoint(
         raise InvalidInput({"url": [f"A customer has at most {MOST_ENDPOINTS} endpoints."]})
     secret = new_secret()
     row.secret = encrypt(secret)
-    row.signing_key = _encrypted_key(row.format, signing_key)
+    _sign_with(row, signing_key)
     _describe(row, url=url, kinds=kinds, description=description)
     row.save()
     return row, secret
@@ -67,20 +68,23 @@ def change_endpoint(
     signing_key: str | None = None,
     enabled: bool | None = None,
 ) -> WebhookEndpoint:
-    """Change what is given, enable or disable it for its customer; a format never changes. Raises InvalidInput."""
-    if enabled is not None:
-        enable_endpoint(endpoint=endpoint) if enabled else disable_endpoint(endpoint=endpoint)
+    """Change what is given, enable or disable it for its customer; a format never changes.
+
+    Raises InvalidInput, and WrongState where it cannot be enabled.
+    """
     row = _lock(endpoint)
     if signing_key is not None:
-        row.signing_key = _encrypted_key(row.format, signing_key)
+        _sign_with(row, signing_key)
     _describe(
         row,
         url=row.url if url is None else url,
         kinds=row.kinds if kinds is None else kinds,
         description=row.description if description is None else description,
     )
-    row.save(update_fields=["url", "kinds", "description", "signing_key"])
-    return row
+    row.save(update_fields=["url", "kinds", "description", "signing_key", "signing_key_prefix"])
+    if enabled is None:
+        return row
+    return enable_endpoint(endpoint=row) if enabled else disable_endpoint(endpoint=row)
 
 
 @transaction.atomic
@@ -96,11 +100,16 @@ def rotate_secret(*, endpoint: WebhookEndpoint, overlap: timedelta = OVERLAP) ->
 
 @transaction.atomic
 def enable_endpoint(*, endpoint: WebhookEndpoint) -> WebhookEndpoint:
-    """Let it be told again, also of what still waited. Repeating it changes nothing."""
+    """Let it be told again, also of what still waited. Repeating it changes nothing.
+
+    Raises WrongState where the API key that signs is gone.
+    """
     row = _lock(endpoint)
+    if not row.can_sign:
+        raise WrongState("The API key that signed is gone. Give it another as signing_key.", status="unsigned")
     if not row.is_enabled:
         row.is_enabled, row.disabled_reason, row.disabled_at = True, "", None
-        row.told_of_disabling_at = row.failing_since = None
+        row.told_of_disabling_at = row.telling_until = row.failing_since = None
         row.save()
     return row
 
@@ -123,17 +132,35 @@ def delete_endpoint(*, endpoint: WebhookEndpoint) -> None:
         row.deleted_at = timezone.now()
         row.disabled_at = row.disabled_at or row.deleted_at
         row.is_enabled, row.disabled_reason = False, row.disabled_reason or Disabled.BY_CUSTOMER
-        row.secret = row.previous_secret = ""
-        row.signing_key = encrypt("") if row.format == Format.SMSGIG else ""
+        row.secret = row.previous_secret = row.signing_key = ""
         row.save()
 
 
 @transaction.atomic
+def forget_signing_key(*, public_id: str) -> int:
+    """Remove every copy of an API key that endpoints sign with; returns how many there were.
+
+    They are disabled until they are given another key: their receivers know no other signature. Repeating it
+    changes nothing.
+    """
+    held = WebhookEndpoint.objects.locked().filter(signing_key_prefix=public_id).exclude(signing_key="")
+    rows = list(held.order_by("pk"))
+    for row in rows:
+        row.signing_key = ""
+        if row.is_enabled:
+            row.is_enabled, row.disabled_reason, row.disabled_at = False, Disabled.UNSIGNED, timezone.now()
+        row.save(update_fields=["signing_key", "is_enabled", "disabled_reason", "disabled_at"])
+    return len(rows)
+
+
+@transaction.atomic
 def send_test_event(*, endpoint: WebhookEndpoint) -> WebhookDelivery:
-    """Send it a sample, signed as everything else is. Each call sends another. Raises WrongState where disabled."""
+    """Send it a sample, signed as everything else is. Each call sends another.
+
+    Raises WrongState where it is disabled, or its customer has left.
+    """
     row = _lock(endpoint)
-    if not row.is_enabled:
-        raise WrongState("This endpoint is disabled.", status="disabled")
+    require_listening(row)
     event = emit(
         customer_id=row.customer_id,
         kind="webhook.test",
@@ -142,6 +169,14 @@ def send_test_event(*, endpoint: WebhookEndpoint) -> WebhookDelivery:
         payload=samples.payload_for(row.format),
     )
     return WebhookDelivery.objects.create(endpoint=row, event=event, next_attempt_at=timezone.now())
+
+
+def require_listening(endpoint: WebhookEndpoint) -> None:
+    """Raises WrongState for an endpoint that is told nothing."""
+    if not endpoint.is_enabled:
+        raise WrongState("This endpoint is disabled.", status="disabled")
+    if endpoint.customer.status == Customer.Status.CLOSED:
+        raise WrongState("This endpoint's customer is closed.", status="closed")
 
 
 def new_secret() -> str:
@@ -180,11 +215,11 @@ def _known_format(name: str) -> str:
     return name
 
 
-def _encrypted_key(shape: str, signing_key: str) -> str:
-    if shape != Format.SMSGIG:
+def _sign_with(row: WebhookEndpoint, signing_key: str) -> None:
+    if row.format != Format.SMSGIG:
         if signing_key:
             raise InvalidInput({"signing_key": ["Only the SMSGig format signs with an API key."]})
-        return ""
+        return
     if not signing_key or len(signing_key) > LONGEST_SIGNING_KEY:
         raise InvalidInput({"signing_key": ["Give the API key that signs, as SMSGig's signature needs it."]})
-    return encrypt(signing_key)
+    row.signing_key, row.signing_key_prefix = encrypt(signing_key), signing_key[:PUBLIC_CHARACTERS]

@@ -9,6 +9,7 @@ from django.utils import timezone
 from config.errors import InvalidInput
 from notifications.errors import WrongState
 from notifications.models import WebhookDelivery, WebhookEndpoint
+from notifications.services.webhooks.endpoints import require_listening
 
 Status = WebhookDelivery.Status
 
@@ -19,10 +20,10 @@ MOST_AT_ONCE = 100_000
 def replay(*, delivery: WebhookDelivery) -> WebhookDelivery:
     """Send it again at once, from the beginning of its schedule, whatever became of it before.
 
-    Raises WrongState where its endpoint is disabled or deleted, or its content has been erased.
+    Raises WrongState where its endpoint is told nothing any more, or its content has been erased.
     """
     row = WebhookDelivery.objects.select_for_update(no_key=True, of=("self",)).get(pk=delivery.pk)
-    _require_listening(row.endpoint)
+    require_listening(row.endpoint)
     if not row.event.payload:
         raise WrongState("The content of this event has been erased.", status="erased")
     _send_again(WebhookDelivery.objects.filter(pk=row.pk))
@@ -40,10 +41,10 @@ def replay_many(
 ) -> int:
     """Send again what failed (or, where asked, everything) of the events in [since, until); returns how many.
 
-    What waits already and what was erased are left alone. Raises WrongState where the endpoint is disabled or
-    deleted, InvalidInput for a range of everything without a beginning, or of more than 100,000.
+    What waits already and what was erased are left alone. Raises WrongState where the endpoint is told nothing
+    any more, InvalidInput for a range of everything without a beginning, or of more than 100,000.
     """
-    _require_listening(endpoint)
+    require_listening(endpoint)
     if not failed_only and since is None:
         raise InvalidInput({"since": ["Say since when, or replay only what failed."]})
     wanted = [Status.FAILED] if failed_only else [Status.FAILED, Status.SUCCEEDED]
@@ -63,8 +64,3 @@ def replay_many(
 
 def _send_again(rows: "QuerySet[WebhookDelivery]") -> int:
     return rows.update(status=Status.PENDING, tries=0, next_attempt_at=timezone.now(), closed_at=None)
-
-
-def _require_listening(endpoint: WebhookEndpoint) -> None:
-    if not endpoint.is_enabled:
-        raise WrongState("This endpoint is disabled.", status="disabled")

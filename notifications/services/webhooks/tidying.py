@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.core.mail import send_mail
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 from yarl import URL
 
@@ -15,6 +16,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 1_000
 MOST_BATCHES = 100
+TELL_AGAIN_AFTER = timedelta(minutes=10)
 
 ERASE_ANSWERS = """
     WITH due AS (
@@ -29,8 +31,10 @@ DISCARD = """
     UPDATE notifications_webhookdelivery SET status = 'discarded', next_attempt_at = NULL, closed_at = now()
      WHERE id IN (
         SELECT d.id FROM notifications_webhookendpoint e
+          JOIN wallets_customer c ON c.id = e.customer_id
           JOIN notifications_webhookdelivery d ON d.endpoint_id = e.id AND d.status = 'pending'
-         WHERE e.deleted_at IS NOT NULL ORDER BY d.id LIMIT %s FOR NO KEY UPDATE OF d SKIP LOCKED)
+         WHERE e.deleted_at IS NOT NULL OR c.status = 'closed'
+         ORDER BY d.id LIMIT %s FOR NO KEY UPDATE OF d SKIP LOCKED)
 """
 # By id, which is by age. Also what still waits: by then its content is erased.
 FORGET = """
@@ -45,7 +49,8 @@ FORGET = """
 
 
 def tidy() -> int:
-    """Erase answers with their events' contents, discard what deleted endpoints wait for, forget the old log.
+    """Erase answers with their events' contents, discard what endpoints that are deleted, or whose customer left, wait
+    for, forget the old log.
 
     Returns how many deliveries it concerned. Safe to run twice at once.
     """
@@ -67,12 +72,31 @@ def _in_batches(statement: str, *more: datetime) -> int:
 def tell_of_disabled() -> int:
     """Write to the customers whose endpoints were disabled without their doing; returns how many were told.
 
-    Each is told once, again only where a crash came between the letter and its note.
+    Each is claimed before it is written to, so two ticks at once write to different ones; it is told once, again
+    only where a crash came between the letter and its note. A letter that fails is tried again later.
     """
+    told = 0
+    for _ in range(BATCH):
+        endpoint = _claim_untold()
+        if endpoint is None:
+            break
+        told += _tell(endpoint)
+    return told
+
+
+@transaction.atomic
+def _claim_untold() -> WebhookEndpoint | None:
+    now = timezone.now()
+    free = Q(telling_until=None) | Q(telling_until__lte=now)
     due = WebhookEndpoint.objects.kept().filter(
-        disabled_reason__in=WebhookEndpoint.BY_ITSELF, told_of_disabling_at=None
+        free, disabled_reason__in=WebhookEndpoint.BY_ITSELF, told_of_disabling_at=None
     )
-    return sum(_tell(endpoint) for endpoint in due.select_related("customer").order_by("disabled_at")[:BATCH])
+    untold = due.select_for_update(no_key=True, skip_locked=True, of=("self",)).select_related("customer")
+    endpoint = untold.order_by("disabled_at").first()
+    if endpoint is not None:
+        endpoint.telling_until = now + TELL_AGAIN_AFTER
+        endpoint.save(update_fields=["telling_until"])
+    return endpoint
 
 
 def _tell(endpoint: WebhookEndpoint) -> bool:
@@ -80,7 +104,8 @@ def _tell(endpoint: WebhookEndpoint) -> bool:
     try:
         if address:
             send_mail("A webhook endpoint was disabled", letter_about(endpoint), None, [address])
-    except OSError as error:
+    except Exception as error:
+        # Its text may hold what the mail server was told; one bad address must not keep the others waiting.
         log.warning("a customer could not be written to", endpoint=endpoint.pk, error=type(error).__name__)
         return False
     WebhookEndpoint.objects.filter(pk=endpoint.pk).update(told_of_disabling_at=timezone.now())
