@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile
 export PYTHONUNBUFFERED := 1
+# Where it is set, every process compiles all that it imports: half of what the suite and a start would cost.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test bench lint clean dependencies tools
 .NOTPARALLEL:

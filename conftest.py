@@ -1,19 +1,27 @@
 """The suite runs on a real PostgreSQL of its own, without fsync, ended with the suite."""
 
+import gc
 import os
 import signal
+import sys
 from collections.abc import Iterator
 
 import django
 import pytest
 from django.conf import settings
+from django.test import TransactionTestCase
 
 from config import database, env
+from tests.emptied import empty_tables
 from tests.prepared import template
 
 # A suite started in the background ignores Ctrl-C, and every process it starts inherits that: the tests that send one
 # would wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Without the compiled files every process, and the suite starts hundreds, compiles all that it imports.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 os.environ.setdefault("SALDO_DATA", str(env.BASE_DIR / ".data" / "test"))
 os.environ["SALDO_ENV"] = "test"
@@ -31,17 +39,19 @@ if EMBEDDED:
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+# Found anew for every test client, and served to browsers by the running product alone.
+settings.WHITENOISE_USE_FINDERS = False
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays: the garbage collector need not look at it after every few objects that a test makes."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True, scope="session")
-def _flush_may_truncate() -> Iterator[None]:
-    """The books refuse TRUNCATE; the flush after `transaction=True` tests, and nothing else, may."""
-    from django.db.backends.postgresql.operations import DatabaseOperations
-
-    flush = DatabaseOperations.execute_sql_flush
-
-    def allowed(operations: DatabaseOperations, statements: list[str]) -> None:
-        # Django runs the list in one transaction, so SET LOCAL ends with it.
-        flush(operations, ["SET LOCAL saldo.allow_truncate = 'on'", *statements] if statements else [])
-
+def _quick_flush() -> Iterator[None]:
+    """Django's own takes longer than most tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DatabaseOperations, "execute_sql_flush", allowed)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: empty_tables())
         yield
