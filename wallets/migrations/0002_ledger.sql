@@ -93,7 +93,6 @@ DECLARE
     this_xact bigint := pg_current_xact_id()::text::bigint;
     seen record;
     missing bigint;
-    moved record;
 BEGIN
     -- Instead of foreign keys, whose triggers cost two thirds of a batch's time.
     SELECT count(*) AS rows,
@@ -152,6 +151,23 @@ BEGIN
         END IF;
     END IF;
 
+    -- Several rows of one wallet carry on from one another, the first of them from the wallet. Nobody need hold
+    -- its lock yet: whoever moves it in between takes its next number, and then the update below finds none.
+    -- Looked up, not joined: the join was planned as all rows for each of all wallets (10,000: 20 s).
+    IF seen.movements > 1 AND EXISTS (
+        SELECT 1 FROM (
+            SELECT wallet_id, wallet_seq, balance_after - wallet_delta AS balance_before, posted_at,
+                   lag(balance_after) OVER along AS carried, lag(posted_at) OVER along AS earlier
+              FROM posted WHERE wallet_id IS NOT NULL
+            WINDOW along AS (PARTITION BY wallet_id ORDER BY wallet_seq)) row
+         WHERE posted_at < earlier
+            OR balance_before IS DISTINCT FROM
+               coalesce(carried, (SELECT balance FROM wallets_wallet
+                                   WHERE account_id = row.wallet_id AND last_seq = row.wallet_seq - 1))) THEN
+        RAISE EXCEPTION 'a transaction continues its wallet'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_continues_its_wallet';
+    END IF;
+
     IF seen.movements > 0 THEN
         WITH sums AS (
             SELECT wallet_id, sum(wallet_delta) AS delta, count(*) AS movements, min(balance_after) AS balance_after,
@@ -181,16 +197,8 @@ BEGIN
                AND s.last_posted_at <= greatest(clock_timestamp(), now(), w.last_posted_at)
             RETURNING s.movements
         )
-        SELECT count(*) AS wallets, coalesce(sum(movements), 0) AS movements INTO moved FROM moves;
-        IF moved.movements <> seen.movements OR (moved.wallets < moved.movements AND EXISTS (
-            -- Several rows of one wallet: each carries on from the one before.
-            SELECT 1 FROM (
-                SELECT p.balance_after, p.posted_at, lag(p.posted_at) OVER along AS earlier,
-                       w.balance - sum(p.wallet_delta) OVER (PARTITION BY p.wallet_id)
-                                 + sum(p.wallet_delta) OVER along AS running
-                  FROM posted p JOIN wallets_wallet w ON w.account_id = p.wallet_id
-                WINDOW along AS (PARTITION BY p.wallet_id ORDER BY p.wallet_seq)) n
-             WHERE balance_after <> running OR posted_at < earlier)) THEN
+        SELECT seen.movements - coalesce(sum(movements), 0) INTO missing FROM moves;
+        IF missing > 0 THEN
             RAISE EXCEPTION 'a transaction continues its wallet'
                 USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_continues_its_wallet';
         END IF;
@@ -207,9 +215,9 @@ BEGIN
                 USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_refund_mirrors_original';
         END IF;
         IF EXISTS (
-            SELECT 1 FROM (SELECT DISTINCT reverses_id FROM posted WHERE reverses_id IS NOT NULL) p
-              JOIN wallets_transaction o ON o.id = p.reverses_id
-             WHERE o.amount < (SELECT sum(r.amount) FROM wallets_transaction r WHERE r.reverses_id = o.id)) THEN
+            SELECT 1 FROM (SELECT DISTINCT reverses_id AS id FROM posted WHERE reverses_id IS NOT NULL) o
+             WHERE (SELECT amount FROM wallets_transaction WHERE id = o.id)
+                 < (SELECT sum(amount) FROM wallets_transaction WHERE reverses_id = o.id)) THEN
             RAISE EXCEPTION 'the refunds of a transaction would exceed it'
                 USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_refunds_not_above_original';
         END IF;

@@ -92,30 +92,38 @@ BEGIN
     RETURN NEW;
 END $$;
 
+-- All rows of a statement at once, so that a batch costs one look-up for each spender and not one for each row.
+-- A cap is looked up (LATERAL, OFFSET 0), never joined: no plan may begin with all caps, or with all transactions.
 CREATE FUNCTION wallets_transaction_spend() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.reverses_id IS NOT NULL THEN
-        PERFORM wallets_uncount_spend(NEW.wallet_id, o.credential, NEW.amount, coalesce(h.created_at, o.posted_at))
-           FROM wallets_transaction o LEFT JOIN wallets_hold h ON h.id = o.hold_id
-          WHERE o.id = NEW.reverses_id AND o.credential <> ''
-            AND (o.hold_id IS NOT NULL OR o.actor NOT LIKE 'task:%');
-    -- What a task charges (a renewal) is a standing order: it names the key, but no key's cap may stop it.
-    ELSIF NEW.wallet_delta < 0 AND NEW.actor NOT LIKE 'task:%'
-          AND EXISTS (SELECT 1 FROM wallets_spendcap WHERE credential = NEW.credential) THEN
-        PERFORM wallets_count_spend(NEW.wallet_id, NEW.credential, NEW.amount, NEW.posted_at);
-    END IF;
-    RETURN NEW;
+    -- What comes back first: the rows of a batch count in sum, as the wallet pays for them in sum.
+    PERFORM wallets_uncount_spend(p.wallet_id, spent.credential, p.amount, spent.at)
+       FROM posted p CROSS JOIN LATERAL (
+            SELECT o.credential, coalesce(h.created_at, o.posted_at) AS at
+              FROM wallets_transaction o LEFT JOIN wallets_hold h ON h.id = o.hold_id
+             WHERE o.id = p.reverses_id AND o.credential <> '' AND (o.hold_id IS NOT NULL OR o.actor NOT LIKE 'task:%')
+            OFFSET 0) spent
+      WHERE p.reverses_id IS NOT NULL;
+    -- A capture was counted when its money was held. What a task charges (a renewal) is a standing order:
+    -- it names the key, but no key's cap may stop it.
+    PERFORM wallets_count_spend(s.wallet_id, s.credential, s.amount, s.at)
+       FROM (SELECT wallet_id, credential, sum(amount) AS amount, max(posted_at) AS at
+               FROM posted
+              WHERE credential <> '' AND hold_id IS NULL AND reverses_id IS NULL
+                AND wallet_delta < 0 AND actor NOT LIKE 'task:%'
+              GROUP BY wallet_id, credential, (posted_at AT TIME ZONE 'UTC')::date
+              ORDER BY wallet_id, credential, at) s
+      CROSS JOIN LATERAL (SELECT FROM wallets_spendcap WHERE credential = s.credential OFFSET 0) cap;
+    RETURN NULL;
 END $$;
 
--- By their names these fire after hold_place, release_post and transaction_number, which lock the wallet.
+-- By their names these fire after hold_place, release_post and transaction_move, which lock the wallet.
 CREATE TRIGGER hold_spend BEFORE INSERT ON wallets_hold
     FOR EACH ROW WHEN (NEW.credential <> '') EXECUTE FUNCTION wallets_hold_spend();
 CREATE TRIGGER release_spend BEFORE INSERT ON wallets_release
     FOR EACH ROW EXECUTE FUNCTION wallets_release_spend();
--- A capture was counted when its money was held.
-CREATE TRIGGER transaction_spend BEFORE INSERT ON wallets_transaction
-    FOR EACH ROW WHEN (NEW.reverses_id IS NOT NULL OR (NEW.credential <> '' AND NEW.hold_id IS NULL))
-    EXECUTE FUNCTION wallets_transaction_spend();
+CREATE TRIGGER transaction_spend AFTER INSERT ON wallets_transaction REFERENCING NEW TABLE AS posted
+    FOR EACH STATEMENT EXECUTE FUNCTION wallets_transaction_spend();
 
 -- For what they call, too: planned once, for look-ups by key.
 DO $$

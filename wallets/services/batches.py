@@ -14,7 +14,7 @@ from wallets.errors import ReferenceConflict
 from wallets.models import Hold
 from wallets.services.accounts import HouseAccounts, house_accounts
 from wallets.services.amounts import check_amount
-from wallets.services.posting import COLUMNS, Posting, already_posted
+from wallets.services.posting import COLUMNS, Posting, already_posted, house_of
 from wallets.services.refusals import constraint_of, detail_of, domain_error, insufficient_funds
 
 # In one statement, so that a large batch does not meet the connection's statement_timeout.
@@ -47,7 +47,7 @@ def post_many(postings: Iterable[Posting]) -> int:
 
 @transaction.atomic
 def _write(batch: Sequence[Posting]) -> None:
-    house = house_accounts(set().union(*(posting.house for posting in batch)))
+    house = house_accounts(house_of(batch))
     # Holds before wallets, and each in id order, as everywhere: two batches never wait in a circle.
     _lock_holds(batch)
     for start in range(0, len(batch), ROWS_PER_COPY):
@@ -81,18 +81,21 @@ def _numbered(
     rows: Sequence[Posting], wallets: dict[int, list[Any]], now: datetime, xact: int
 ) -> Iterator[tuple[Posting, tuple[Any, ...]]]:
     """Each row with the numbers that carry its wallet on; the database proves every one of them."""
-    current, seq, balance, posted_at = 0, 0, Decimal(0), now
+    # In words: as one of 100,000 dates, each would be written out anew.
+    stamp = now.isoformat()
+    current, seq, balance, posted_at = 0, 0, Decimal(0), stamp
     for posting in rows:
         wallet = posting.wallet_id
         if wallet not in wallets:
-            yield posting, (now, xact, None, None, None, None)
+            yield posting, (stamp, xact, None, None, None, None)
             continue
         if wallet != current:
             current, (seq, balance, last_posted_at) = wallet, wallets[wallet]
-            posted_at = max(now, last_posted_at)
+            posted_at = stamp if last_posted_at <= now else last_posted_at.isoformat()
         seq += 1
-        balance += posting.wallet_delta
-        yield posting, (posted_at, xact, wallet, seq, posting.wallet_delta, balance)
+        delta = posting.wallet_delta
+        balance += delta
+        yield posting, (posted_at, xact, wallet, seq, delta, balance)
 
 
 def _refuse_repeated_references(batch: Sequence[Posting]) -> None:

@@ -4,7 +4,7 @@ The triggers of `0002_ledger.sql` move the wallet and the hold in the same state
 what must not be; this module only words the request.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
 from decimal import Decimal
@@ -54,11 +54,6 @@ class Posting:
         """What it adds to that wallet."""
         return -self.amount if isinstance(self.debit, int) else self.amount
 
-    @property
-    def house(self) -> set[tuple[str, str]]:
-        """Its house accounts, by code and currency."""
-        return {(side, self.currency) for side in (self.debit, self.credit) if isinstance(side, str)}
-
     def is_same_as(self, posted: Transaction, house: HouseAccounts) -> bool:
         """Would this posting have made that transaction? (words and actors may differ)"""
         return (
@@ -87,6 +82,16 @@ _HOUSE = "(SELECT id FROM wallets_account WHERE code = %s AND currency = %s)"  #
 HOUSE_ACCOUNT_MISSING = "transaction_has_two_accounts"
 
 
+def house_of(batch: Iterable[Posting]) -> set[tuple[str, str]]:
+    """The house accounts of these postings, by code and currency."""
+    return {
+        (side, posting.currency)
+        for posting in batch
+        for side in (posting.debit, posting.credit)
+        if isinstance(side, str)
+    }
+
+
 def post(posting: Posting) -> Transaction:
     """Write one transaction; its wallet and hold move with it, in one round trip.
 
@@ -100,7 +105,7 @@ def post(posting: Posting) -> Transaction:
             return _insert(posting)
     except (IntegrityError, DataError) as refusal:
         if constraint_of(refusal) == HOUSE_ACCOUNT_MISSING:
-            house_accounts(posting.house)
+            house_accounts(house_of([posting]))
             return post(posting)
         # Whatever the refusal: a repeat of a charge that emptied its wallet is refused for
         # lack of funds before its reference is seen.
@@ -112,7 +117,7 @@ def post(posting: Posting) -> Transaction:
 
 def same_or_conflict(posting: Posting, posted: Transaction) -> Transaction:
     """`posted` if this posting would have made it. Raises ReferenceConflict if it would not."""
-    if not posting.is_same_as(posted, find_house_accounts(posting.house)):
+    if not posting.is_same_as(posted, find_house_accounts(house_of([posting]))):
         raise ReferenceConflict(reference=posting.reference)
     return posted
 
@@ -144,7 +149,7 @@ def already_posted(batch: Sequence[Posting]) -> dict[str, Transaction]:
     found = Transaction.objects.raw("SELECT * FROM wallets_transaction WHERE reference = ANY(%s)", [references])
     already = {posted.reference: posted for posted in found}
     if already:
-        house = find_house_accounts(set().union(*(posting.house for posting in batch)))
+        house = find_house_accounts(house_of(batch))
         for posting in batch:
             posted = already.get(posting.reference)
             if posted and not posting.is_same_as(posted, house):

@@ -1,5 +1,6 @@
 """Around the services, straight to the database: every promise is kept there too."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import psycopg
@@ -282,18 +283,40 @@ def test_numbers_of_ones_own_are_proven(wallet, lie):
     execute(*insert(house(), wallet.pk, "5", **true))
 
 
-def test_a_running_balance_that_lies_in_the_middle_of_a_batch_is_refused(wallet):
-    rows = [(3, 1, 8), (4, 1, 100), (5, 1, 10)]
+def batch_of_ones_own(wallet, rows):
+    """Deposits of 1 under numbers, balances after and microseconds of one's own."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now = cursor.fetchone()[0]
     values = ", ".join(
-        f"({house()}, {wallet.pk}, 1, 'USD', 'raw', 'raw:{seq}', '', '', '', '', clock_timestamp(), {wallet.pk}, {seq},"
-        f" {delta}, {after}, pg_current_xact_id()::text::bigint)"
-        for seq, delta, after in rows
+        f"({house()}, {wallet.pk}, 1, 'USD', 'raw', 'raw:{seq}', '', '', '', '',"
+        f" '{now + timedelta(microseconds=late)}', {wallet.pk}, {seq}, 1, {after}, pg_current_xact_id()::text::bigint)"
+        for seq, after, late in rows
     )
-    refused(
-        "transaction_continues_its_wallet",
+    return (
         "INSERT INTO wallets_transaction (debit_id, credit_id, amount, currency, kind, reference, description, journal,"
-        f" actor, credential, posted_at, wallet_id, wallet_seq, wallet_delta, balance_after, xact) VALUES {values}",
+        f" actor, credential, posted_at, wallet_id, wallet_seq, wallet_delta, balance_after, xact) VALUES {values}"
     )
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [(3, 8, 1), (4, 100, 2), (5, 10, 3)],  # the balance lies in the middle
+        [(3, 8, 1), (4, 9, 2), (5, 11, 3)],  # at the end
+        [(3, 108, 1), (4, 109, 2), (5, 110, 3)],  # from the beginning
+        [(4, 8, 1), (5, 9, 2), (6, 10, 3)],  # begins later
+        [(3, 8, 1), (5, 9, 2), (6, 10, 3)],  # leaves a number out
+        [(3, 8, 3), (4, 9, 1), (5, 10, 2)],  # goes back in time
+    ],
+)
+def test_a_batch_that_does_not_continue_its_wallet_is_refused(wallet, rows):
+    refused("transaction_continues_its_wallet", batch_of_ones_own(wallet, rows))
+
+
+def test_a_batch_that_continues_its_wallet_is_posted(wallet):
+    execute(batch_of_ones_own(wallet, [(3, 8, 1), (4, 9, 2), (5, 10, 3)]))
+    assert Wallet.objects.get(pk=wallet.pk).balance == 10
 
 
 def test_a_hold_opens_untouched_whatever_it_says(wallet):

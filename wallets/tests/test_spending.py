@@ -178,6 +178,39 @@ def test_a_batch_counts_too(wallet):
     assert (post_many(rows[:2]), spent(), balance_of(wallet)) == (2, 4, 96)
 
 
+def test_a_batch_counts_for_each_of_its_spenders(wallet):
+    other = make_wallet("100")
+    cap(wallet, daily="5")
+    cap(other, daily="5", credential="sgk_cd34")
+    hold = set_aside(wallet, "1")
+    charged = buy(wallet, "2")
+    common = {"currency": "USD", "kind": "raw", "amount": Decimal(1)}
+    post_many(
+        Posting(reference=reference("batch"), **(common | row))
+        for row in [
+            {"debit": wallet.pk, "credit": "revenue:sms", "credential": KEY},
+            {"debit": wallet.pk, "credit": "revenue:sms", "credential": KEY, "hold_id": hold.pk},
+            {"debit": wallet.pk, "credit": "revenue:sms", "credential": KEY, "actor": "task:renewals"},
+            {"debit": "revenue:sms", "credit": wallet.pk, "credential": KEY, "reverses_id": charged.pk},
+            {"debit": "cash:bank", "credit": wallet.pk, "credential": KEY},
+            {"debit": wallet.pk, "credit": "revenue:sms", "credential": "sgk_none"},
+            {"debit": other.pk, "credit": "revenue:sms", "credential": "sgk_cd34"},
+            {"debit": other.pk, "credit": "revenue:sms", "credential": "sgk_cd34"},
+            {"debit": other.pk, "credit": "revenue:sms", "credential": KEY},
+        ]
+    )
+    assert (spent(), spent("sgk_cd34"), differences()) == (1 + 2 + 1 - 1, 2, [])
+
+
+def test_what_a_batch_gives_back_makes_room_for_what_it_spends(wallet):
+    cap(wallet, daily="5")
+    charged = buy(wallet, "5")
+    spend = {"debit": wallet.pk, "credit": "revenue:sms", "amount": Decimal(5), "credential": KEY}
+    back = {"debit": "revenue:sms", "credit": wallet.pk, "amount": Decimal(5), "reverses_id": charged.pk}
+    post_many(Posting(currency="USD", kind="raw", reference=reference("batch"), **row) for row in (spend, back))
+    assert (spent(), differences()) == (5, [])
+
+
 def test_a_repeat_of_what_filled_the_cap_returns_the_first(wallet):
     cap(wallet, daily="5")
     first = buy(wallet, "5", ref="same")
