@@ -190,6 +190,7 @@ TICKS: dict[str, float] = {
     "notifications.tasks.ask_about_templates": 60,
     "notifications.tasks.erase_old_texts": 300,
     "notifications.tasks.tidy_webhooks": 300,
+    "catalog.tasks.import_rate_sheets": 1,
     "wallets.tasks.release_expired_holds": 30,
     "wallets.tasks.roll_up_accounts": 300,
     "wallets.tasks.look_for_low_balances": 10,

@@ -18,7 +18,9 @@ from unfold.widgets import (
 )
 
 from catalog.models import RateSheet
-from catalog.services.rate_sheets import Plan, import_sheet, plan_of
+from catalog.services.rate_sheets import Plan, plan_of
+from catalog.services.sheet_imports import want_import
+from catalog.services.sheet_rows import check_sheet
 from config.errors import DomainError
 from wallets.admin.dialogs import sentence
 from wallets.admin.look import badge, moment, staff
@@ -64,14 +66,13 @@ class RateSheetForm(forms.ModelForm):
         if cleaned.get("price_list") and cleaned.get("customer"):
             self.add_error("customer", "Choose a price list or a customer, not both.")
         elif cleaned.get("file"):
-            self._preview(cleaned)
+            self._check()
         return cleaned
 
-    def _preview(self, cleaned: dict[str, Any]) -> None:
+    def _check(self) -> None:
         """What is no sheet at all is said at the upload."""
-        self.instance.price_list, self.instance.customer = cleaned.get("price_list"), cleaned.get("customer")
         try:
-            plan_of(self.instance)
+            check_sheet(self.instance.text)
         except DomainError as refusal:
             self.add_error("file", refusal.message)
 
@@ -124,20 +125,18 @@ class RateSheetAdmin(StaffPage):
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown})
 
     def import_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Import what the preview showed, as one batch."""
+        """Have what the preview showed imported, as one batch."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         if not self.has_add_permission(request):
             raise PermissionDenied
         sheet = get_object_or_404(RateSheet, pk=pk)
         try:
-            sheet = import_sheet(sheet=sheet, fingerprint=request.POST.get("fingerprint", ""), actor=staff(request))
+            want_import(sheet=sheet, fingerprint=request.POST.get("fingerprint", ""), actor=staff(request))
         except DomainError as refusal:
             self.message_user(request, sentence(refusal), messages.ERROR)
         else:
-            told = f"{sheet.added:,} new, {sheet.changed:,} changed, {sheet.unchanged:,} unchanged"
-            self.log_change(request, sheet, f"Imported: {told}.")
-            self.message_user(request, f"{sheet}: {told}.", messages.SUCCESS)
+            self.log_change(request, sheet, "Confirmed, to be imported.")
         return HttpResponseRedirect(_page(sheet))
 
     @display(description="For")
@@ -150,7 +149,11 @@ class RateSheetAdmin(StaffPage):
 
     @display(description="State")
     def state(self, sheet: RateSheet) -> str:
-        return badge("imported", "success") if sheet.imported_at else badge("uploaded", "warning")
+        if sheet.imported_at:
+            return badge("imported", "success")
+        if sheet.wanted_at:
+            return badge("being imported", "info")
+        return badge("not imported", "danger") if sheet.refusal else badge("uploaded", "warning")
 
     @display(description="Uploaded")
     def uploaded(self, sheet: RateSheet) -> str:
@@ -162,10 +165,10 @@ class RateSheetAdmin(StaffPage):
 
 
 def preview(sheet: RateSheet) -> dict[str, Any]:
-    """What the page shows of a sheet: what it did, or what it would do now."""
+    """What the page shows of a sheet: what it did, that it waits, or what it would do now."""
     counts: dict[str, int | None] = {"added": sheet.added, "changed": sheet.changed, "unchanged": sheet.unchanged}
     plan: Plan | None = None
-    if sheet.imported_at is None:
+    if sheet.imported_at is None and sheet.wanted_at is None:
         plan = plan_of(sheet)
         counts = {"added": len(plan.new), "changed": len(plan.changed), "unchanged": plan.unchanged}
     return {

@@ -29,6 +29,10 @@ class RateSheet(models.Model):
     )
     uploaded_at = models.DateTimeField(auto_now_add=True)
     uploaded_by = models.CharField(max_length=80, help_text="In words: staff:….")
+    fingerprint = models.CharField(max_length=64, blank=True, help_text="Of the preview that staff want imported.")
+    wanted_at = models.DateTimeField(null=True, blank=True, help_text="Since when it waits to be imported.")
+    wanted_by = models.CharField(max_length=80, blank=True, help_text="In words: staff:….")
+    refusal = models.CharField(max_length=200, blank=True, help_text="Why the last try to import it came to nothing.")
     imported_at = models.DateTimeField(null=True, blank=True)
     imported_by = models.CharField(max_length=80, blank=True, help_text="In words: staff:….")
     added = models.PositiveIntegerField(null=True, blank=True, help_text="Rows that brought a new destination.")
@@ -41,7 +45,11 @@ class RateSheet(models.Model):
             models.CheckConstraint(
                 condition=Q(price_list=None) | Q(customer=None), name="rate_sheet_of_a_list_or_of_a_customer"
             ),
+            models.CheckConstraint(
+                condition=Q(wanted_at=None) | Q(imported_at=None), name="rate_sheet_imported_waits_no_more"
+            ),
         )
+        indexes = (models.Index(fields=("wanted_at",), condition=Q(wanted_at__isnull=False), name="rate_sheet_wanted"),)
 
     def __str__(self) -> str:
         return f"{self.file_name} for {self.level}"

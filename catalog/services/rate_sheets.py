@@ -6,25 +6,25 @@ prices changes them, and at once, whatever the moment its prices begin.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from catalog.errors import SheetImported, SheetOutdated, SheetRefused
 from catalog.models import Country, DestinationMap, Price, PriceList, RateSheet, SmsDestination, SmsPrefix
 from catalog.models.price import PriceQuerySet
 from catalog.services.sheet_rows import COLUMNS, ENDED, Row, Wrong, read_rows, safe_cell
-from catalog.services.sms_destinations import Place, create_destinations, place_of, set_prefixes
+from catalog.services.sms_destinations import Place, create_destinations, place_of, save_facts, set_prefixes
 from config.numbers import plain
 from wallets.models import Customer
 
 NOTE = "Rate sheet"
 PRICE_COLUMNS = "product_id, amount, currency, price_list_id, customer_id, effective_from, note, actor, created_at"
-BATCH = 5_000
 
 
 @dataclass(frozen=True)
@@ -92,17 +92,14 @@ def import_sheet(*, sheet: RateSheet, fingerprint: str, actor: str) -> RateSheet
         raise SheetOutdated
     _write(plan, sheet, actor)
     sheet.added, sheet.changed, sheet.unchanged = len(plan.new), len(plan.changed), plan.unchanged
-    sheet.imported_at, sheet.imported_by = timezone.now(), actor
+    sheet.imported_at, sheet.imported_by, sheet.wanted_at, sheet.refusal = timezone.now(), actor, None, ""
     sheet.save()
     return sheet
 
 
 def _write(plan: Plan, sheet: RateSheet, actor: str) -> None:
     create_destinations(list(plan.destinations.values()), plan.prefixes)
-    SmsDestination.objects.bulk_create(
-        plan.touched.values(), batch_size=BATCH, update_conflicts=True, unique_fields=["product"],
-        update_fields=["operator", "cost", "cost_currency", "is_active"],
-    )  # fmt: skip
+    save_facts(list(plan.touched.values()))
     moved = {pk: plan.prefixes[place_of(each)] for pk, each in plan.touched.items() if place_of(each) in plan.prefixes}
     set_prefixes(moved)
     facts = (sheet.price_list_id, sheet.customer_id, plan.begins, NOTE, actor, timezone.now())
@@ -118,7 +115,7 @@ class _Known:
         self.is_base = sheet.is_base
         self.countries = Country.objects.in_bulk(field_name="code")
         # The active one of several last: it stays.
-        rows = SmsDestination.objects.select_related("country").order_by("is_active", "pk")
+        rows = _with_countries(SmsDestination.objects.order_by("is_active", "pk"), self.countries.values())
         self.destinations = {place_of(each): each for each in rows}
         self.prefixes = _prefixes()
         prices = _level([each.pk for each in rows], sheet.price_list, sheet.customer).in_force(begins)
@@ -232,7 +229,8 @@ def sheet_lines(*, price_list: PriceList | None = None, customer: Customer | Non
     """
     yield list(COLUMNS)
     prices: dict[int, list[tuple[str, Decimal]]] = {}
-    destinations = list(SmsDestination.objects.select_related("country").order_by("country__name", "mcc", "mnc", "pk"))
+    sorted_rows = SmsDestination.objects.order_by("country__name", "mcc", "mnc", "pk")
+    destinations = _with_countries(sorted_rows, Country.objects.all())
     rows = _level([each.pk for each in destinations], price_list, customer).in_force(timezone.now())
     for product_id, currency, amount in rows.values_list("product_id", "currency", "amount"):
         if amount is not None:
@@ -252,6 +250,16 @@ def _line(each: SmsDestination, prefixes: list[str], price: str, currency: str) 
         code, each.mcc, each.mnc, safe_cell(each.operator), " ".join(prefixes), price, currency, _shown(each.cost),
         each.cost_currency, str(int(each.is_active)),
     ]  # fmt: skip
+
+
+def _with_countries(rows: "QuerySet[SmsDestination]", countries: Iterable[Country]) -> list[SmsDestination]:
+    """As `select_related` would, with one object for each country instead of one for each row."""
+    by_id = {country.pk: country for country in countries}
+    found = list(rows)
+    for each in found:
+        if each.country_id is not None:
+            each.country = by_id[each.country_id]
+    return found
 
 
 def _prefixes() -> dict[int, list[str]]:

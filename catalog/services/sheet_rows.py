@@ -13,6 +13,7 @@ COLUMNS = (
     "country", "mcc", "mnc", "network", "prefixes", "price", "currency", "cost", "cost_currency", "active",
 )  # fmt: skip
 REQUIRED = ("country", "mcc", "mnc", "price", "currency")
+MOST_LINES = 50_000
 ENDED = "none"  # instead of a price: this level has none from then on
 MCC = re.compile(r"\A[0-9]{3}\Z")
 MNC = re.compile(r"\A[0-9]{2,3}\Z")
@@ -51,6 +52,13 @@ def safe_cell(text: str) -> str:
     """
     risky = text[:1] in {"\t", "\r", "\n"} or text.strip()[:1] in {"=", "+", "-", "@"}
     return f"'{text}" if risky else text
+
+
+def check_sheet(text: str) -> None:
+    """Raises InvalidSheet where it is no sheet at all, or too long a one; wrong lines are the preview's."""
+    lines = sum(1 for _ in read_rows(text))
+    if lines > MOST_LINES:
+        raise InvalidSheet(f"A sheet has at most {MOST_LINES:,} lines, this has {lines:,}. Split it.")
 
 
 def read_rows(text: str) -> Iterator[Row | Wrong]:

@@ -10,6 +10,19 @@ from catalog.services.dialing import country_prefixes
 
 INSERT = "INSERT INTO catalog_smsprefix (digits, destination_id) SELECT * FROM unnest(%s::text[], %s::bigint[])"
 BATCH = 5_000  # rows of one statement: it ends well before its timeout
+INSERT_DESTINATIONS = """
+    INSERT INTO catalog_smsdestination (product_id, country_id, mcc, mnc, operator, cost, cost_currency, is_active)
+    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::text[],
+                         %s::boolean[])
+"""
+UPDATE_DESTINATIONS = """
+    UPDATE catalog_smsdestination d
+       SET operator = v.operator, cost = v.cost, cost_currency = v.cost_currency, is_active = v.is_active
+      FROM unnest(%s::bigint[], %s::text[], %s::numeric[], %s::text[], %s::boolean[])
+           AS v (id, operator, cost, cost_currency, is_active)
+     WHERE d.product_id = v.id
+"""
+FACTS = ("operator", "cost", "cost_currency", "is_active")
 # A prefix that is there already: it becomes this destination's, or stays whose it is.
 MOVE = " ON CONFLICT (digits) DO UPDATE SET destination_id = excluded.destination_id"
 LEAVE = " ON CONFLICT DO NOTHING"
@@ -49,9 +62,15 @@ def create_destinations(wanted: Sequence[SmsDestination], prefixes: Mapping[Plac
     """
     for destination, product_id in zip(wanted, _new_products(len(wanted)), strict=True):
         destination.product_id = product_id
-    SmsDestination.objects.bulk_create(wanted, batch_size=BATCH)
+    # Columns instead of rows: a tenth of the time for tens of thousands.
+    _execute(INSERT_DESTINATIONS, wanted, ("product_id", "country_id", "mcc", "mnc", *FACTS))
     set_prefixes({each.pk: prefixes[place_of(each)] for each in wanted if place_of(each) in prefixes})
     _give_known_prefixes([each for each in wanted if place_of(each) not in prefixes])
+
+
+def save_facts(destinations: Sequence[SmsDestination]) -> None:
+    """Write what is a destination's own, not its place: network, costs, whether it is on."""
+    _execute(UPDATE_DESTINATIONS, sorted(destinations, key=lambda each: each.pk), ("product_id", *FACTS))
 
 
 @transaction.atomic
@@ -95,6 +114,13 @@ def _write(rows: Mapping[str, int], on_conflict: str) -> None:
                 INSERT + on_conflict,
                 [batch, [rows[each] for each in batch]],
             )
+
+
+def _execute(statement: str, rows: Sequence[SmsDestination], columns: Sequence[str]) -> None:
+    with connection.cursor() as cursor:
+        for begin in range(0, len(rows), BATCH):
+            batch = rows[begin : begin + BATCH]
+            cursor.execute(statement, [[getattr(row, column) for row in batch] for column in columns])
 
 
 def _new_products(count: int) -> list[int]:

@@ -12,7 +12,9 @@ from django.urls import reverse
 
 from apikeys.models import User
 from catalog.models import Price, RateSheet, SmsDestination
+from catalog.services import sheet_rows
 from catalog.services.prices import set_price
+from catalog.tasks import import_rate_sheets
 from catalog.tests.factories import make_country, make_destination, make_price_list
 from wallets.models import Customer
 
@@ -49,7 +51,9 @@ def upload(client, *lines, header=HEADER, raw=None, **facts):
 
 def confirm(client, page):
     form = page.context
-    return client.post(form["import_url"], {"fingerprint": form["plan"].fingerprint}, follow=True)
+    answer = client.post(form["import_url"], {"fingerprint": form["plan"].fingerprint}, follow=True)
+    import_rate_sheets()
+    return client.get(answer.request["PATH_INFO"]) if answer.status_code == 200 else answer
 
 
 def test_a_sheet_is_shown_before_it_changes_anything(staff, telenor):
@@ -66,7 +70,24 @@ def test_confirming_imports_it_and_leaves_a_log_entry(staff, telenor):
     assert "0 new, 1 changed, 0 unchanged" in page.content.decode()
     assert Price.objects.latest("id").actor == "staff:ann@example.com"
     assert RateSheet.objects.get().imported_by == "staff:ann@example.com"
-    assert "1 changed" in LogEntry.objects.latest("pk").change_message
+    assert "Confirmed" in LogEntry.objects.latest("pk").change_message
+
+
+def test_until_it_is_imported_the_page_says_so_and_asks_again(staff, telenor):
+    page = upload(staff, "DK,238,02,,,0.05,USD")
+    fingerprint = page.context["plan"].fingerprint
+    for _ in range(2):
+        waiting = staff.post(page.context["import_url"], {"fingerprint": fingerprint}, follow=True)
+    assert "It is being imported" in waiting.text
+    assert 'http-equiv="refresh"' in waiting.text
+    assert "import-sheet" not in waiting.text
+    assert Price.objects.count() == 1
+
+
+def test_a_sheet_of_too_many_lines_is_refused_at_the_upload(staff, telenor, monkeypatch):
+    monkeypatch.setattr(sheet_rows, "MOST_LINES", 2)
+    refused = upload(staff, *["DK,238,02,,,0.05,USD"] * 3)
+    assert "at most 2 lines" in str(refused.context["adminform"].form.errors["file"])
 
 
 def test_wrong_lines_are_listed_and_nothing_can_be_imported(staff, telenor):
