@@ -4,12 +4,15 @@ import json
 import socket
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from http.client import HTTPResponse
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
+
+from tests.openapi import DOCUMENTED, Document
 
 V1 = "/api/developer/v1"
 TIMEOUT_SECONDS = 40
@@ -48,6 +51,11 @@ def exact(text: str | bytes) -> Any:
     return json.loads(text, parse_float=Decimal)
 
 
+@cache
+def _document(url: str) -> Document:
+    return Document(url)
+
+
 class _From(HTTPAdapter):
     """Connections that come from a given address of the loopback network."""
 
@@ -60,7 +68,10 @@ class _From(HTTPAdapter):
 
 
 class Client:
-    """A customer's program. `address` keeps the failures of one test from counting against another."""
+    """A customer's program. `address` keeps the failures of one test from counting against another.
+
+    Whatever it is answered must be as the OpenAPI document says.
+    """
 
     def __init__(self, url: str, key: str | None = None, *, token: str | None = None, address: str = "127.0.0.1"):
         self.url = url
@@ -74,7 +85,10 @@ class Client:
 
     def call(self, method: str, path: str, **options: Any) -> Answer:
         options = {"timeout": TIMEOUT_SECONDS, "allow_redirects": False} | options
-        return Answer(self.session.request(method, self.url + path, **options))
+        response = self.session.request(method, self.url + path, **options)
+        if path.startswith(DOCUMENTED):
+            _document(self.url).check(method, path, response)
+        return Answer(response)
 
     def get(self, path: str, **options: Any) -> Answer:
         return self.call("GET", path, **options)

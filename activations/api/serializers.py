@@ -58,7 +58,7 @@ class ActivationShown(serializers.ModelSerializer[Activation]):
     created_at = Moment()
     status = serializers.SerializerMethodField()
     price = serializers.SerializerMethodField()
-    expires_at = Moment()
+    expires_at = Moment(allow_null=True)
     code = serializers.SerializerMethodField()
 
     class Meta:
@@ -84,7 +84,7 @@ class ActivationShown(serializers.ModelSerializer[Activation]):
         return row.code or None
 
 
-class MessageShown(serializers.ModelSerializer[InboundMessage]):
+class ReceivedShown(serializers.ModelSerializer[InboundMessage]):
     received_at = Moment()
 
     class Meta:
@@ -97,7 +97,7 @@ class SmsShown(serializers.Serializer[Any]):
 
     code = serializers.SerializerMethodField()
     status = serializers.SerializerMethodField()
-    messages = MessageShown(many=True, source="shown_messages")
+    messages = ReceivedShown(many=True, source="shown_messages")
 
     def get_code(self, row: Activation) -> str | None:
         # A text without a code in it is still what the customer waits for.

@@ -65,7 +65,7 @@ class ActivationDetail(ActivationsView):
 
 
 class CheckSms(ActivationsView):
-    @extend_schema(tags=TAG, summary="Check for the SMS", responses={200: schema.Sms})
+    @extend_schema(tags=TAG, summary="Check for the SMS", responses={200: schema.Sms, 410: None})
     def get(self, request: Request, activation_id: str) -> Response:
         found = self.one(activation_id)
         if found.status == Status.WAITING and not found.seconds_left(timezone.now()):
@@ -90,7 +90,7 @@ class Finish(ActivationsView):
 
 
 class Cancel(ActivationsView):
-    @extend_schema(tags=TAG, summary="Cancel an activation", request=None, responses={200: schema.One})
+    @extend_schema(tags=TAG, summary="Cancel an activation", request=None, responses={200: schema.One, 202: schema.One})
     @scoped(Scope.ACTIVATIONS)
     def post(self, request: Request, activation_id: str) -> Response:
         canceled = services.cancel(activation=self.one(activation_id), actor=self.credential.actor)

@@ -39,7 +39,6 @@ def receive_text(
 ) -> InboundMessage:
     """Take one SMS to number `to` (however the carrier writes it); the rental that listens there is earned.
 
-    Where no rental listens, whoever keeps the number by the month gets it.
     Where none listens, whoever keeps the number by the month gets it.
     The same message id from the same provider is taken once: repeating it returns the first. One that
     comes after its rental was given back becomes a `late` case for staff; one nobody waits for is

@@ -62,8 +62,10 @@ class _KeyTerms(serializers.ModelSerializer[ApiKey]):
     expires_at = Moment(allow_null=True)
     created_at = Moment()
     signs_webhooks = serializers.BooleanField(read_only=True, help_text="Keeps an encrypted copy, to sign webhooks.")
-    daily_spend_cap = MoneyField(read_only=True, help_text="In the key's currency, by the day in UTC; null: none.")
-    monthly_spend_cap = MoneyField(read_only=True, help_text="The same by the month.")
+    daily_spend_cap = MoneyField(
+        read_only=True, allow_null=True, help_text="In the key's currency, by the day in UTC; null: none."
+    )
+    monthly_spend_cap = MoneyField(read_only=True, allow_null=True, help_text="The same by the month.")
 
 
 class KeyShown(_KeyTerms):

@@ -45,16 +45,91 @@ def filter_parameters(filter_set: Any) -> list[OpenApiParameter]:
 
 
 def tidy(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Postprocessing hook: paths without the optional slash, operations named after their path."""
-    result["paths"] = {path.rstrip("/"): _named(path, methods) for path, methods in result["paths"].items()}
+    """Postprocessing hook: paths without the optional slash, operations named after their path, and every no."""
+    result["paths"] = {path.rstrip("/"): _told(path, methods) for path, methods in result["paths"].items()}
+    components = result["components"]
+    components["schemas"]["Problem"] = PROBLEM
+    components["responses"] = {name: _refusal(name, status) for status, name in REFUSALS.items()}
     return result
 
 
-def _named(path: str, methods: dict[str, Any]) -> dict[str, Any]:
+# --- Refusals ------------------------------------------------------------------------------------------------
+
+REFUSALS = {
+    400: "Malformed",
+    401: "Unauthenticated",
+    403: "Forbidden",
+    404: "NotFound",
+    409: "Conflict",
+    410: "Gone",
+    413: "BodyTooLarge",
+    415: "UnsupportedMediaType",
+    422: "Refused",
+    429: "TooManyRequests",
+    503: "Unavailable",
+}
+MEANINGS = {
+    400: "It could not be understood, or names a service or a country that is not sold.",
+    401: "No credential, or not a valid one.",
+    403: "The credential may not do this.",
+    404: "There is no such thing, or it is somebody else's.",
+    409: "It is in another state by now, or the same request is still being worked on.",
+    410: "It has ended: expired, canceled or failed.",
+    413: "The request body is too large.",
+    415: "Send JSON or a form.",
+    422: "A business rule says no, or a field is not valid: then `errors` says which.",
+    429: "Too many requests.",
+    503: "Temporarily unavailable; nothing was done. Ask again.",
+}
+WAITS = {409, 429, 503}
+WITH_A_BODY = {"post", "put", "patch"}
+PROBLEM = {
+    "type": "object",
+    "description": "Every refusal. Beside these it carries the facts of its code, such as `required` and `available`.",
+    "properties": {
+        "message": {"type": "string", "description": "For people."},
+        "error": {"type": "string", "description": "The slug, for programs.", "example": "insufficient_funds"},
+        "errors": {
+            "type": "object",
+            "description": "By field, where a field is not valid.",
+            "additionalProperties": {"type": "array", "items": {"type": "string"}},
+        },
+    },
+    "required": ["message", "error"],
+    "additionalProperties": True,
+}
+
+
+def _refusal(name: str, status: int) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "description": MEANINGS[status],
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    if status in WAITS:
+        described["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+    return described
+
+
+def _told(path: str, methods: dict[str, Any]) -> dict[str, Any]:
     words = [word for word in re.split(r"[^a-z0-9]+", path.lower()) if word not in {"", "api", "developer", "v1"}]
     for method, operation in methods.items():
         operation["operationId"] = "_".join([method, *words])
+        noes = _noes(path, method) | {status for status in REFUSALS if str(status) in operation["responses"]}
+        refusals = {str(status): {"$ref": f"#/components/responses/{REFUSALS[status]}"} for status in noes}
+        operation["responses"] = dict(sorted((operation["responses"] | refusals).items()))
     return methods
+
+
+def _noes(path: str, method: str) -> set[int]:
+    """The statuses with which an operation may refuse; a 410 is said by the views that may answer it."""
+    noes = {400, 401, 403, 422, 429, 503}
+    if "{" in path:
+        noes.add(404)
+    if method != "get":
+        noes.add(409)
+    if method in WITH_A_BODY:
+        noes |= {404, 413, 415}
+    return noes
 
 
 class Schema(AutoSchema):

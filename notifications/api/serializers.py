@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.http import QueryDict
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.api import Moment, Text, Whole, parse_json
@@ -32,8 +33,10 @@ WORDS: Mapping[str, str] = {
 }
 INDEX = re.compile(r"\A[1-9][0-9]?\Z")
 LARGEST_ID = 10**18 - 1
+TEXTS = {"type": "object", "additionalProperties": {"type": "string"}, "example": {"1": "123456"}}
 
 
+@extend_schema_field(TEXTS)
 class Variables(serializers.Field[dict[str, str], Any, Any, Any]):
     """Texts by placeholder: {"1": "123456"}. A form sends the same as JSON text, or as `variables[1]`."""
 
@@ -108,8 +111,8 @@ class MessageListed(MessageShown):
     """In the history: the same, then what happened when."""
 
     created_at = Moment()
-    sent_at = Moment()
-    delivered_at = Moment()
+    sent_at = Moment(allow_null=True)
+    delivered_at = Moment(allow_null=True)
 
     class Meta(MessageShown.Meta):
         fields = (*MessageShown.Meta.fields, "uuid", "mode", "created_at", "sent_at", "delivered_at")
@@ -160,8 +163,8 @@ class VersionShown(serializers.ModelSerializer[TemplateVersion]):
     version = serializers.IntegerField(source="number")
     reason = serializers.SerializerMethodField(help_text="Why it was rejected, paused or disabled.")
     created_at = Moment()
-    submitted_at = Moment()
-    decided_at = Moment()
+    submitted_at = Moment(allow_null=True)
+    decided_at = Moment(allow_null=True)
 
     class Meta:
         model = TemplateVersion
@@ -213,7 +216,7 @@ class SenderShown(serializers.ModelSerializer[Sender]):
     reason = serializers.SerializerMethodField(help_text="Why it was rejected or disabled.")
     is_house = serializers.SerializerMethodField(help_text="Offered by the house to every customer.")
     created_at = Moment()
-    decided_at = Moment()
+    decided_at = Moment(allow_null=True)
 
     class Meta:
         model = Sender

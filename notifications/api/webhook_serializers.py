@@ -50,9 +50,9 @@ class EndpointShown(serializers.ModelSerializer[WebhookEndpoint]):
     disabled_reason = serializers.SerializerMethodField(
         help_text="customer, staff, gone (410), failing, or unsigned (its API key is gone); else null."
     )
-    disabled_at = Moment()
-    failing_since = Moment(help_text="Nothing arrived since; null: it works.")
-    previous_secret_until = Moment(help_text="Until then the secret before signs too.")
+    disabled_at = Moment(allow_null=True)
+    failing_since = Moment(allow_null=True, help_text="Nothing arrived since; null: it works.")
+    previous_secret_until = Moment(allow_null=True, help_text="Until then the secret before signs too.")
     created_at = Moment()
 
     class Meta:
@@ -95,9 +95,9 @@ class DeliveryListed(serializers.ModelSerializer[WebhookDelivery]):
     webhook_id = serializers.CharField(source="message_id", help_text="The same at every attempt.")
     event = serializers.CharField(source="event.kind")
     sequence = serializers.IntegerField(source="event.sequence")
-    next_attempt_at = Moment()
+    next_attempt_at = Moment(allow_null=True)
     created_at = Moment()
-    closed_at = Moment()
+    closed_at = Moment(allow_null=True)
 
     class Meta:
         model = WebhookDelivery

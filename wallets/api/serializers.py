@@ -65,7 +65,7 @@ class TransactionShown(serializers.ModelSerializer[Transaction]):
     amount = Money()
     balance_after = Money()
     created_at = Moment(source="posted_at")
-    original_amount = Money()
+    original_amount = Money(allow_null=True)
 
     class Meta:
         model = Transaction

@@ -79,7 +79,7 @@ class SmmOrderShown(serializers.ModelSerializer[SmmOrder]):
     start_count = serializers.IntegerField(allow_null=True, help_text="What the link had before; null until known.")
     charge = serializers.SerializerMethodField(help_text="What was charged, in `currency`, before any refund.")
     created_at = Moment()
-    closed_at = Moment()
+    closed_at = Moment(allow_null=True)
     cancel_requested = serializers.SerializerMethodField()
 
     class Meta:

@@ -102,8 +102,8 @@ class RecipientShown(serializers.ModelSerializer[Message]):
     reason = serializers.SerializerMethodField(help_text="Why it failed; null otherwise.")
     retry_of = serializers.IntegerField(source="retry_of_id", allow_null=True)
     created_at = Moment()
-    sent_at = Moment()
-    delivered_at = Moment()
+    sent_at = Moment(allow_null=True)
+    delivered_at = Moment(allow_null=True)
 
     class Meta:
         model = Message
@@ -153,8 +153,8 @@ class SendingShown(serializers.ModelSerializer[Sending]):
     retry_of = serializers.IntegerField(source="retry_of_id", allow_null=True)
     scheduled_at = Moment()
     created_at = Moment()
-    sent_at = Moment(help_text="When the first of it was handed over.")
-    closed_at = Moment(help_text="When the last recipient became final.")
+    sent_at = Moment(allow_null=True, help_text="When the first of it was handed over.")
+    closed_at = Moment(allow_null=True, help_text="When the last recipient became final.")
 
     class Meta:
         model = Sending
