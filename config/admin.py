@@ -9,7 +9,6 @@ from typing import Any
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
-from django.utils.module_loading import import_string
 
 # The first word of a ledger reference, and the page of the order it names.
 ORDER_PAGES = {
@@ -19,6 +18,12 @@ ORDER_PAGES = {
     "message": "notifications_message",
     "chunk": "notifications_chunk",
 }
+# How the public ids of each kind of credential begin, and the list they are found in. The last takes all others.
+CREDENTIAL_LISTS = (
+    ("sgk_", "apikeys_apikey"),
+    ("sgcid_", "apikeys_clientcredential"),
+    ("", "apikeys_apipassword"),
+)
 # Functions (hold) → the open order it pays for in words, or "".
 OPEN_ORDERS = ["activations.admin.finding.open_order_of", "notifications.admin.finding.open_order_of"]
 # Functions (term) → numbers of customers, for the search box of the customers' list.
@@ -73,142 +78,6 @@ def address(page: str, query: str = "") -> str:
         return ""
 
 
-def item(title: str, icon: str, page: str, query: str = "", *, but: str = "", **options: Any) -> dict[str, Any]:
-    """A line of the menu: a list, or a list narrowed by `query`. `but` is the query of another line of that list."""
-
-    def active(request: HttpRequest) -> bool:
-        here = bool(address(page)) and request.path.startswith(address(page))
-        here = here and not request.path.endswith("/trial-balance/")
-        asked = f"?{request.GET.urlencode()}"
-        return here and (asked == query if query else asked != but)
-
-    return {
-        "title": title,
-        "icon": icon,
-        "link": lambda request: address(page, query),
-        "permission": may(page),
-        "active": active,
-        **options,
-    }
-
-
-def group(title: str, *items: dict[str, Any]) -> dict[str, Any]:
-    return {"title": title, "separator": False, "collapsible": False, "items": list(items)}
-
-
-def trial_balance() -> dict[str, Any]:
-    return {
-        "title": "Trial balance",
-        "icon": "balance",
-        "link": lambda request: reverse("admin:wallets_trial_balance"),
-        "permission": may("wallets_account"),
-        "active": lambda request: request.path.endswith("/trial-balance/"),
-    }
-
-
-def menu(request: HttpRequest) -> list[dict[str, Any]]:
-    """The sidebar. Groups of which this person may open nothing are left out."""
-    groups = [
-        group(
-            "",
-            {"title": "Today", "icon": "monitoring", "link": lambda request: reverse("admin:index")},
-            item("Customers", "groups", "wallets_customer"),
-        ),
-        group(
-            "Money",
-            item("Wallets", "account_balance_wallet", "wallets_wallet"),
-            item("Transactions", "receipt_long", "wallets_transaction"),
-            item("Holds", "lock_clock", "wallets_hold"),
-            item("Low balances", "notifications_active", "wallets_lowbalancealert"),
-            item("Exchange rates", "currency_exchange", "wallets_exchangerate"),
-            trial_balance(),
-            item("Accounts", "account_tree", "wallets_account"),
-            item("Entries", "list_alt", "wallets_entry"),
-        ),
-        group(
-            "Activations",
-            item("Activations", "sim_card", "activations_activation"),
-            item("Monthly numbers", "calendar_month", "activations_subscription"),
-            item("Messages", "sms", "activations_inboundmessage", but=LATE_CASES),
-            item(
-                "Late cases", "schedule", "activations_inboundmessage", LATE_CASES,
-                badge=import_string("activations.admin.queues.late_cases")(request), badge_variant="warning",
-            ),
-            item("Pool numbers", "dialpad", "activations_poolnumber"),
-            item("Sandbox numbers", "toys", "activations_sandboxnumber"),
-        ),
-        group(
-            "SMM",
-            item("Orders", "trending_up", "activations_smmorder"),
-            item("Services", "thumb_up", "catalog_smmservice"),
-        ),
-        group(
-            "Notifications",
-            item("Sendings", "campaign", "notifications_sending"),
-            item("Messages", "chat", "notifications_message"),
-            item("Templates", "description", "notifications_templateversion", but=TO_APPROVE),
-            item(
-                "Templates to approve", "fact_check", "notifications_templateversion", TO_APPROVE,
-                badge=import_string("notifications.admin.finding.template_badge")(request), badge_variant="warning",
-            ),
-            item("Senders", "contact_phone", "notifications_sender", but=TO_DECIDE),
-            item(
-                "Senders to approve", "how_to_reg", "notifications_sender", TO_DECIDE,
-                badge=import_string("notifications.admin.finding.sender_badge")(request), badge_variant="warning",
-            ),
-            item("Routes", "alt_route", "notifications_route"),
-            item("Suppressions", "do_not_disturb_on", "notifications_suppression"),
-            item("Delivery reports", "mark_chat_read", "notifications_deliveryreport", but=CONTRADICTING),
-            item(
-                "Contradicting reports", "report", "notifications_deliveryreport", CONTRADICTING,
-                badge=import_string("notifications.admin.finding.contradiction_badge")(request),
-                badge_variant="warning",
-            ),
-            item("Webhook endpoints", "webhook", "notifications_webhookendpoint", but=GIVEN_UP),
-            item(
-                "Webhooks given up", "link_off", "notifications_webhookendpoint", GIVEN_UP,
-                badge=import_string("notifications.admin.finding.webhook_badge")(request), badge_variant="warning",
-            ),
-            item("Webhook deliveries", "outgoing_mail", "notifications_webhookdelivery"),
-            item("Sandbox messages", "toys", "notifications_sandboxmessage"),
-        ),
-        group(
-            "Catalogue",
-            item("Offers", "sell", "catalog_offer"),
-            item("Monthly numbers", "event_repeat", "catalog_monthlynumberplan"),
-            item("Notifications", "chat_paste_go", "catalog_notificationproduct"),
-            item("SMS rates", "sms", "catalog_smsdestination"),
-            item("Rate sheets", "upload_file", "catalog_ratesheet"),
-            item("Prices", "payments", "catalog_price"),
-            item("Price lists", "price_change", "catalog_pricelist"),
-            item("Markup rules", "percent", "catalog_markuprule"),
-            item("Customers' lists", "loyalty", "catalog_customerpricing"),
-            item("Services", "apps", "catalog_service"),
-            item("Countries", "public", "catalog_country"),
-            item("Operators", "cell_tower", "catalog_operator"),
-        ),
-        group(
-            "Access",
-            item("API keys", "key", "apikeys_apikey"),
-            item("API passwords", "password", "apikeys_apipassword"),
-            item("Client credentials", "vpn_key", "apikeys_clientcredential"),
-            item("Users", "person", "apikeys_user"),
-            item("Groups", "badge", "auth_group"),
-        ),
-        group(
-            "House",
-            item("Scheduled work", "timer", "wallets_tick"),
-            item("Events", "outbox", "wallets_event"),
-            item("Staff log", "history_edu", "admin_logentry"),
-        ),
-    ]  # fmt: skip
-    return [each for each in groups if any(line.get("permission", _anybody)(request) for line in each["items"])]
-
-
-def _anybody(request: HttpRequest) -> bool:
-    return True
-
-
 def environment(request: HttpRequest) -> list[str] | None:
     """A badge in every page's corner where nothing is real."""
     from django.conf import settings
@@ -252,6 +121,6 @@ UNFOLD: dict[str, Any] = {
         "show_search": True,
         "command_search": False,
         "show_all_applications": False,
-        "navigation": menu,
+        "navigation": "config.menu.menu",
     },
 }

@@ -37,7 +37,7 @@ class Day:
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Each part for whoever may see it; every query goes by an index or reads today's rows only."""
     may = request.user.has_perm
-    parts: dict[str, Any] = {"now": timezone.now(), "title": "Today"}
+    parts: dict[str, Any] = {"now": timezone.now(), "title": "Today", "queues": queues.message_queues(request)}
     if may("wallets.view_transaction"):
         parts |= {
             "days": days(),
@@ -48,7 +48,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             "holds_url": list_of("wallets_hold", status__exact="active"),
         }
     if may("activations.view_activation"):
-        parts |= {"queues": queues.queues(), "states": queues.by_status()}
+        parts |= {"queues": queues.queues() + parts["queues"], "states": queues.by_status()}
     if may("wallets.view_tick"):
         parts |= {
             "overdue": [tick for tick in Tick.objects.all() if overdue(tick)],

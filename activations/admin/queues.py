@@ -7,7 +7,8 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
 from activations.models import Activation, InboundMessage, SmmOrder
-from config.admin import may
+from config.admin import CONTRADICTING, GIVEN_UP, TO_APPROVE, TO_DECIDE, address, may
+from notifications.admin import finding
 from wallets.admin.look import list_of
 from wallets.admin.pages import LAST_PAGE
 
@@ -48,6 +49,21 @@ def by_status() -> list[tuple[str, str, int, str]]:
         (status, label, counts[status], list_of("activations_activation", status=status))
         for status, label in Activation.Status.choices
         if counts.get(status)
+    ]
+
+
+def message_queues(request: HttpRequest) -> list[Queue]:
+    """What waits in notifications, each for whoever may open it; what the menu counts too."""
+    waiting = (
+        ("Templates to approve", finding.template_badge, "notifications_templateversion", TO_APPROVE),
+        ("Senders to approve", finding.sender_badge, "notifications_sender", TO_DECIDE),
+        ("Contradicting reports", finding.contradiction_badge, "notifications_deliveryreport", CONTRADICTING),
+        ("Webhooks given up", finding.webhook_badge, "notifications_webhookendpoint", GIVEN_UP),
+    )
+    return [
+        Queue(title, int(count(request) or 0), address(page, query), "warning")
+        for title, count, page, query in waiting
+        if may(page)(request)
     ]
 
 

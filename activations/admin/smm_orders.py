@@ -5,12 +5,12 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
-from django.utils import timezone
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from activations.admin import smm_story
 from activations.admin.filters import ModeFilter
+from activations.admin.order_page import OrderPage
 from activations.admin.orders import NothingTaken
 from activations.admin.smm_dialogs import PlacedDialog, SettleDialog, SmmOrderDialog, SmmRefundDialog
 from activations.admin.smm_filters import SmmAttentionFilter, SmmProviderFilter, SmmStatusFilter
@@ -21,8 +21,7 @@ from activations.services.smm.orders import can_be_found
 from wallets.admin import finding
 from wallets.admin.dialogs import dialog, once
 from wallets.admin.filters import CustomerFilter
-from wallets.admin.look import NOTHING, badge, in_words, link, moment, money, page_of, span, staff
-from wallets.admin.pages import ReadOnlyPage
+from wallets.admin.look import NOTHING, in_words, link, moment, page_of, staff
 from wallets.models import Transaction
 from wallets.services import refund
 
@@ -34,31 +33,29 @@ TONES = {
 
 
 @admin.register(SmmOrder)
-class SmmOrderAdmin(ReadOnlyPage):
+class SmmOrderAdmin(OrderPage):
+    teller = smm_story
+    tones = TONES
     list_display = (
         "number", "shown_status", "service", "shown_quantity", "shown_progress", "shown_customer", "price_money", "age",
         "notes",
     )  # fmt: skip
-    list_display_links = ("number",)
     list_filter = (SmmStatusFilter, SmmAttentionFilter, SmmProviderFilter, ModeFilter, CustomerFilter)
     list_select_related = ("service", "customer")
     search_fields = ("link",)
     search_help_text = "Number, uuid, number at the provider, the whole link, or customer"
-    sortable_by = ()
-    ordering = ("-id",)
-    change_form_outer_before_template = "saldo/activation_story.html"
     fieldsets = (
         (
             "Order",
             {
                 "fields": (
                     "shown_status", "shown_service", "link", "shown_quantity", "shown_progress", "start_count",
-                    "remains", "mode",
+                    "remains", "shown_mode",
                 )
             },
         ),
         ("Provider", {"fields": ("provider", "provider_order_id", "refill_id", "contradiction")}),
-        ("Whose", {"fields": ("shown_customer", "shown_wallet", "credential", "idempotency_key", "uuid")}),
+        ("Whose", {"fields": ("shown_customer", "shown_wallet", "shown_credential", "idempotency_key", "uuid")}),
         ("Clock", {"fields": ("created", "placed", "reported", "closed", "due", "attempts")}),
     )  # fmt: skip
     actions_detail = (
@@ -83,36 +80,10 @@ class SmmOrderAdmin(ReadOnlyPage):
             return Q(link=term)
         return at_provider | Q(customer_id__in=finding.customer_ids(term))
 
-    def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
-    ) -> Any:
-        order = self.get_object(request, str(object_id))
-        told = {}
-        if isinstance(order, SmmOrder) and self.has_view_permission(request, order):
-            told = {
-                "story": smm_story.story(order),
-                "account": smm_story.account(order),
-                "story_links": smm_story.links(order),
-            }
-        return super().changeform_view(request, object_id, form_url, (extra_context or {}) | told)
-
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        order = self.get_object(request, str(object_id))
-        if not isinstance(order, SmmOrder):
-            return []
-        fitting = fitting_actions(order)
-        offered = super().get_actions_detail(request, object_id)
-        return [each for each in offered if each.action_name.partition("activations_smmorder_")[2] in fitting]
+    def fitting(self, row: SmmOrder) -> set[str]:
+        return fitting_actions(row)
 
     # --- What is shown ---------------------------------------------------------------------------
-
-    @display(description="Order")
-    def number(self, row: SmmOrder) -> str:
-        return f"#{row.pk}"
-
-    @display(description="Status")
-    def shown_status(self, row: SmmOrder) -> str:
-        return badge(row.get_status_display(), TONES[row.status])
 
     @display(description="Service")
     def shown_service(self, row: SmmOrder) -> str:
@@ -126,34 +97,6 @@ class SmmOrderAdmin(ReadOnlyPage):
     def shown_progress(self, row: SmmOrder) -> str:
         return NOTHING if row.remains is None else f"{row.progress} %"
 
-    @display(description="Customer")
-    def shown_customer(self, row: SmmOrder) -> str:
-        return link(page_of("wallets_customer", row.customer_id), row.customer)
-
-    @display(description="Wallet")
-    def shown_wallet(self, row: SmmOrder) -> str:
-        return link(page_of("wallets_wallet", row.wallet_id), f"#{row.wallet_id}")
-
-    @display(description="Price")
-    def price_money(self, row: SmmOrder) -> str:
-        return money(row.price, row.currency)
-
-    @display(description="Age")
-    def age(self, row: SmmOrder) -> str:
-        return span(timezone.now() - row.created_at)
-
-    @display(description="Note", empty_value="")
-    def notes(self, row: SmmOrder) -> str | None:
-        if row.needs_staff:
-            return badge("Needs staff", "danger")
-        if row.contradiction:
-            return badge("Contradicted", "warning")
-        return badge({"test": "Test", "dryrun": "Dry run"}.get(row.mode, ""), "info") or None
-
-    @display(description="Requested")
-    def created(self, row: SmmOrder) -> str:
-        return moment(row.created_at)
-
     @display(description="Placed")
     def placed(self, row: SmmOrder) -> str:
         return moment(row.placed_at)
@@ -161,14 +104,6 @@ class SmmOrderAdmin(ReadOnlyPage):
     @display(description="Last report")
     def reported(self, row: SmmOrder) -> str:
         return moment(row.reported_at)
-
-    @display(description="Closed")
-    def closed(self, row: SmmOrder) -> str:
-        return moment(row.closed_at)
-
-    @display(description="Next look")
-    def due(self, row: SmmOrder) -> str:
-        return moment(row.due_at)
 
     # --- What can be done ------------------------------------------------------------------------
 

@@ -72,7 +72,7 @@ class ListFilter(DropdownFilter):
 @admin.register(SmmService)
 class SmmServiceAdmin(StaffPage):
     list_display = (
-        "name", "category", "provider", "base_price", "shown_cost", "limits", "shown_state", "is_active",
+        "name", "category", "provider", "base_money", "cost_money", "limits", "shown_state", "is_active",
     )  # fmt: skip
     list_filter = (
         ListFilter,
@@ -122,11 +122,11 @@ class SmmServiceAdmin(StaffPage):
     # --- What is shown ---------------------------------------------------------------------------
 
     @display(description="Price per 1,000")
-    def base_price(self, service: Any) -> str:
+    def base_money(self, service: Any) -> str:
         return money(service.base_amount, service.base_currency or "")
 
     @display(description="Cost per 1,000")
-    def shown_cost(self, service: SmmService) -> str:
+    def cost_money(self, service: SmmService) -> str:
         return money(service.cost, service.cost_currency)
 
     @display(description="Quantity")

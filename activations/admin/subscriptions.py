@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import DropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
@@ -12,14 +12,13 @@ from unfold.enums import ActionVariant
 
 from activations.admin import subscription_story
 from activations.admin.filters import ModeFilter, ProviderFilter
-from activations.admin.finding import phone_in
+from activations.admin.order_page import PhoneOrderPage
 from activations.models import Subscription, SubscriptionPeriod
 from activations.services import subscriptions
-from wallets.admin import finding
 from wallets.admin.dialogs import ReasonDialog, dialog
 from wallets.admin.filters import CustomerFilter
-from wallets.admin.look import badge, in_words, link, moment, money, page_of, staff
-from wallets.admin.pages import ReadOnlyPage, ReadOnlyRows
+from wallets.admin.look import in_words, link, moment, money, page_of, staff
+from wallets.admin.pages import ReadOnlyRows
 
 Status = Subscription.Status
 TONES = {
@@ -77,109 +76,42 @@ class PeriodRows(ReadOnlyRows):
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(ReadOnlyPage):
+class SubscriptionAdmin(PhoneOrderPage):
+    teller = subscription_story
+    tones = TONES
     list_display = (
         "number", "shown_status", "phone", "shown_country", "shown_customer", "price_money", "auto_renew", "expires",
         "notes",
     )  # fmt: skip
-    list_display_links = ("number",)
     list_filter = (
         StatusFilter, "needs_staff", "auto_renew", ("country", RelatedDropdownFilter), ProviderFilter, ModeFilter,
         CustomerFilter,
     )  # fmt: skip
     list_select_related = ("country", "customer")
-    search_fields = ("phone",)
-    search_help_text = "Number, uuid, phone, or customer"
-    sortable_by = ()
-    ordering = ("-id",)
     inlines = (PeriodRows,)
-    change_form_outer_before_template = "saldo/activation_story.html"
     fieldsets = (
         (
             "Order",
-            {"fields": ("shown_status", "shown_country", "shown_plan", "provider", "provider_number_id", "mode")},
+            {"fields": ("shown_status", "shown_country", "shown_plan", "provider", "provider_number_id", "shown_mode")},
         ),
-        ("Whose", {"fields": ("shown_customer", "shown_wallet", "credential", "idempotency_key", "uuid")}),
+        ("Whose", {"fields": ("shown_customer", "shown_wallet", "shown_credential", "idempotency_key", "uuid")}),
         ("Renewal", {"fields": ("auto_renew", "is_canceled", "anchor_day", "period", "expires", "grace", "failure")}),
         ("Clock", {"fields": ("created", "started", "closed", "returned", "due", "attempts")}),
     )
     actions_detail = ("renew_now", "ask_provider", "release_it")
 
-    def search(self, term: str) -> Q:
-        if phone := phone_in(term):
-            number = finding.number_in(term)
-            return Q(phone=phone) | (Q(pk=number) if number is not None else Q(pk__in=()))
-        if finding.number_in(term) is not None or finding.uuid_in(term):
-            return finding.by_number_or_uuid(term)
-        return Q(customer_id__in=finding.customer_ids(term))
-
-    def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
-    ) -> Any:
-        row = self.get_object(request, str(object_id))
-        told = {}
-        if isinstance(row, Subscription) and self.has_view_permission(request, row):
-            told = {
-                "story": subscription_story.story(row),
-                "account": subscription_story.account(row),
-                "story_links": subscription_story.links(row),
-            }
-        return super().changeform_view(request, object_id, form_url, (extra_context or {}) | told)
-
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        row = self.get_object(request, str(object_id))
-        if not isinstance(row, Subscription):
-            return []
+    def fitting(self, row: Subscription) -> set[str]:
         goes_back = row.has_ended and bool(row.provider_number_id) and row.returned_at is None
-        fitting = {
+        can = {
             "renew_now": row.auto_renew and (row.status == Status.GRACE or (row.is_listening and row.needs_staff)),
             "ask_provider": row.status in Subscription.UNSETTLED or goes_back,
             "release_it": row.is_listening,
         }
-        offered = super().get_actions_detail(request, object_id)
-        return [each for each in offered if fitting[each.action_name.partition("activations_subscription_")[2]]]
-
-    @display(description="Subscription")
-    def number(self, row: Subscription) -> str:
-        return f"#{row.pk}"
-
-    @display(description="Status")
-    def shown_status(self, row: Subscription) -> str:
-        return badge(row.get_status_display(), TONES[row.status])
-
-    @display(description="Country")
-    def shown_country(self, row: Subscription) -> str:
-        return row.country.name
-
-    @display(description="Customer")
-    def shown_customer(self, row: Subscription) -> str:
-        return link(page_of("wallets_customer", row.customer_id), row.customer)
-
-    @display(description="Wallet")
-    def shown_wallet(self, row: Subscription) -> str:
-        return link(page_of("wallets_wallet", row.wallet_id), f"#{row.wallet_id}")
+        return {name for name, fits in can.items() if fits}
 
     @display(description="Plan")
     def shown_plan(self, row: Subscription) -> str:
         return link(page_of("catalog_monthlynumberplan", row.plan_id), row.plan)
-
-    @display(description="Price")
-    def price_money(self, row: Subscription) -> str:
-        return money(row.price, row.currency)
-
-    @display(description="Note", empty_value="")
-    def notes(self, row: Subscription) -> str | None:
-        if row.needs_staff:
-            return badge("Needs staff", "danger")
-        return badge({"test": "Test", "dryrun": "Dry run"}.get(row.mode, ""), "info") or None
-
-    @display(description="Requested")
-    def created(self, row: Subscription) -> str:
-        return moment(row.created_at)
-
-    @display(description="Number given")
-    def started(self, row: Subscription) -> str:
-        return moment(row.started_at)
 
     @display(description="Period ends")
     def expires(self, row: Subscription) -> str:
@@ -189,17 +121,9 @@ class SubscriptionAdmin(ReadOnlyPage):
     def grace(self, row: Subscription) -> str:
         return moment(row.grace_until)
 
-    @display(description="Ended")
-    def closed(self, row: Subscription) -> str:
-        return moment(row.closed_at)
-
     @display(description="Number given back")
     def returned(self, row: Subscription) -> str:
         return moment(row.returned_at)
-
-    @display(description="Next look")
-    def due(self, row: Subscription) -> str:
-        return moment(row.due_at)
 
     @dialog(
         "Renew now", SubscriptionDialog, submit="Renew", icon="autorenew",

@@ -375,6 +375,7 @@ def test_the_dashboard_says_what_the_day_brought_and_what_waits(boss, provider, 
     assert (day.currency, day.revenue, day.deposits, day.held, day.holds) == ("USD", PRICE, FUNDS, PRICE, 1)
     assert {queue.title: queue.count for queue in page.context["queues"]} == {
         "Outcome unknown": 1, "Needs staff": 1, "Late SMS": 0, "SMM orders": 0,
+        "Templates to approve": 0, "Senders to approve": 0, "Contradicting reports": 0, "Webhooks given up": 0,
     }  # fmt: skip
     assert [(code, count) for code, _, count, _ in page.context["states"]] == [("unknown", 1), ("received", 1)]
     assert len(page.context["low_wallets"]) == 1

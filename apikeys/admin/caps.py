@@ -38,7 +38,7 @@ class CapsMixin:
     @display(description="Spend caps")
     def spend_caps(self, credential: Any) -> str:
         cap = spend_caps([credential.public_id]).get(credential.public_id)
-        return in_words(cap) if cap else "None"
+        return in_words(cap) if cap else "No cap"
 
     @action(
         description="Set spend caps",

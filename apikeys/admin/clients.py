@@ -1,59 +1,34 @@
 """Staff's view of client credentials. Their secrets are shown once, when made or rotated, and nowhere else."""
 
-from collections.abc import Callable
-
 from django.contrib import admin, messages
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
-from django.urls import reverse
 from django.utils.html import format_html
-from unfold.admin import ModelAdmin
-from unfold.decorators import action, display
+from unfold.decorators import action
+from unfold.enums import ActionVariant
 
-from apikeys.admin.acting import leave, staff
-from apikeys.admin.caps import CapsMixin
-from apikeys.client_forms import ClientForm, ModeForm, ReasonForm
+from apikeys.admin.acting import staff
+from apikeys.admin.credentials import CredentialPage
+from apikeys.forms import ClientForm, ModeForm, ReasonForm
 from apikeys.models import ClientCredential
 from apikeys.services import clients
 from apikeys.services.clients import ClientSecrets
-from config.errors import DomainError
 
-FACTS = (
-    "client_id", "status", "spend_caps", "last_used_at", "rotated_at", "revoked_at", "created_at", "created_by",
-    "pepper_version",
-)  # fmt: skip
 SHOWN_ONCE = "Shown this once: client id <code>{}</code>, client secret <code>{}</code>, app secret key <code>{}</code>"
 
 
 @admin.register(ClientCredential)
-class ClientCredentialAdmin(CapsMixin, ModelAdmin):
-    """Issued by the add form; its mode, its secrets and its end are dialogs. Never deleted: the ledger names it."""
-
+class ClientCredentialAdmin(CredentialPage):
     form = ClientForm
-    list_display = ("client_id", "name", "customer", "mode", "shown_status", "last_used_at")
+    secrets = ("digest", "encrypted_app_key")
+    facts = (
+        "client_id", "shown_status", "spend_caps", "last_used", "rotated", "revoked", "made", "created_by",
+        "pepper_version",
+    )  # fmt: skip
+    list_display = ("client_id", "name", "shown_customer", "mode", "shown_status", "last_used")
     list_filter = ("mode", ("revoked_at", admin.EmptyFieldListFilter))
-    list_select_related = ("customer",)
-    search_fields = ("client_id", "name", "customer__name")
-    raw_id_fields = ("customer", "wallet")
+    search_fields = ("client_id", "name", "customer__name", "customer__email")
+    search_help_text = "Client id, name, or customer"
     actions_detail = ("change_mode", "set_spend_caps", "rotate", "revoke")
-    show_full_result_count = False
-
-    def get_fields(self, request: HttpRequest, obj: ClientCredential | None = None) -> tuple[str, ...]:
-        return (*ClientForm.Meta.fields, *FACTS) if obj else ClientForm.Meta.fields
-
-    def get_readonly_fields(self, request: HttpRequest, obj: ClientCredential | None = None) -> tuple[str, ...]:
-        return ("customer", "wallet", "mode", *FACTS) if obj else ()
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[ClientCredential]:
-        return super().get_queryset(request).defer("digest", "encrypted_app_key")
-
-    def has_delete_permission(self, request: HttpRequest, obj: ClientCredential | None = None) -> bool:
-        return False
-
-    @display(description="Status", label={"active": "success", "expired": "warning", "revoked": "danger"})
-    def shown_status(self, client: ClientCredential) -> str:
-        return client.status
 
     def save_model(self, request: HttpRequest, obj: ClientCredential, form: ClientForm, change: bool) -> None:
         if change:
@@ -83,12 +58,13 @@ class ClientCredentialAdmin(CapsMixin, ModelAdmin):
             clients.change_mode(client=client, mode=mode, actor=staff(request))
             return f"Mode {mode}"
 
-        return self._done(request, object_id, form, change)
+        return self.act(request, object_id, form, change)
 
     @action(
         description="Rotate",
         permissions=["change"],
         url_path="rotate",
+        icon="autorenew",
         dialog={
             "title": "Make new secrets?",
             "description": "The old ones are refused from now on. The new ones are shown once.",
@@ -101,12 +77,14 @@ class ClientCredentialAdmin(CapsMixin, ModelAdmin):
             self._show(request, clients.rotate_client(client=client, actor=staff(request)))
             return "Rotated"
 
-        return self._done(request, object_id, form, replace)
+        return self.act(request, object_id, form, replace)
 
     @action(
         description="Revoke",
         permissions=["change"],
         url_path="revoke",
+        icon="block",
+        variant=ActionVariant.DANGER,
         dialog={
             "title": "Revoke this credential?",
             "description": "Whoever uses it is refused from now on. This cannot be undone.",
@@ -119,21 +97,7 @@ class ClientCredentialAdmin(CapsMixin, ModelAdmin):
             clients.revoke_client(client=client, actor=staff(request))
             return "Revoked"
 
-        return self._done(request, object_id, form, end)
-
-    def _done(
-        self, request: HttpRequest, object_id: str, form: ReasonForm, act: Callable[[ClientCredential], str]
-    ) -> HttpResponse:
-        """Do it, log who and why, and say so; a refusal is said instead."""
-        client = get_object_or_404(ClientCredential, pk=object_id)
-        try:
-            told = act(client)
-        except DomainError as refusal:
-            self.message_user(request, refusal.message, messages.ERROR)
-        else:
-            self.log_change(request, client, f"{told}: {form.cleaned_data['reason']}")
-            self.message_user(request, f"{client}: {told.lower()}.", messages.SUCCESS)
-        return leave(request, reverse("admin:apikeys_clientcredential_change", args=[client.pk]))
+        return self.act(request, object_id, form, end)
 
     def _show(self, request: HttpRequest, secrets: ClientSecrets) -> None:
         says = format_html(SHOWN_ONCE, secrets.client_id, secrets.client_secret, secrets.app_secret_key)

@@ -1,6 +1,5 @@
 """Staff's view of what is sold. Prices are added, never edited; the history stays."""
 
-from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin, messages
@@ -34,13 +33,10 @@ from catalog.services.number_plans import save_plan
 from catalog.services.offers import save_offer
 from catalog.services.prices import set_price
 from config.errors import DomainError
+from wallets.admin.dialogs import leave
+from wallets.admin.look import link, moment, money, page_of, staff
 
 HISTORY_ROWS = 50
-
-
-def staff(request: HttpRequest) -> str:
-    """Who acts, in words."""
-    return f"staff:{request.user}"[:80]
 
 
 class KeptAdmin(ModelAdmin):
@@ -104,12 +100,12 @@ class PricedAdmin(KeptAdmin):
     show_full_result_count = False
 
     @display(description="Base price", ordering="base_amount")
-    def base_price(self, product: Any) -> str:
-        return _money(product.base_amount, product.base_currency)
+    def base_money(self, product: Any) -> str:
+        return money(product.base_amount, product.base_currency or "")
 
     @display(description="Cost", ordering="cost")
-    def shown_cost(self, product: Any) -> str:
-        return _money(product.cost, product.cost_currency)
+    def cost_money(self, product: Any) -> str:
+        return money(product.cost, product.cost_currency)
 
     @display(description="Prices")
     def price_history(self, product: Any) -> SafeString:
@@ -141,7 +137,7 @@ class PricedAdmin(KeptAdmin):
             says = f"{price} for {price.level} from {price.effective_from:%Y-%m-%d %H:%M:%S} UTC"
             self.log_change(request, product, f"Price: {says}: {form.cleaned_data['note']}")
             self.message_user(request, f"{product}: {says}.", messages.SUCCESS)
-        return _to(request, reverse(f"admin:catalog_{self.opts.model_name}_change", args=[product.pk]))
+        return leave(request, reverse(f"admin:catalog_{self.opts.model_name}_change", args=[product.pk]))
 
 
 @admin.register(Offer)
@@ -153,7 +149,7 @@ class OfferAdmin(PricedAdmin, ImportExportModelAdmin):
     import_form_class = ImportForm
     export_form_class = ExportForm
 
-    list_display = ("__str__", "country", "provider", "base_price", "shown_cost", "stock", "ttl_seconds", "is_active")
+    list_display = ("__str__", "country", "provider", "base_money", "cost_money", "stock", "ttl_seconds", "is_active")
     list_filter = ("is_active", "provider", "multiple_sms", ("service", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("service", "country")
     search_fields = ("service__name", "service__slug", "country__name", "country__code")
@@ -194,7 +190,7 @@ class OfferAdmin(PricedAdmin, ImportExportModelAdmin):
 class MonthlyNumberPlanAdmin(PricedAdmin):
     """Monthly numbers by country and provider, with their price history. Switched off, they are sold no more."""
 
-    list_display = ("__str__", "country", "provider", "base_price", "shown_cost", "is_active")
+    list_display = ("__str__", "country", "provider", "base_money", "cost_money", "is_active")
     list_filter = ("is_active", "provider")
     list_select_related = ("country",)
     search_fields = ("country__name", "country__code", "provider")
@@ -216,7 +212,9 @@ class MonthlyNumberPlanAdmin(PricedAdmin):
 class PriceAdmin(KeptAdmin):
     """The history of every price, to look at: customers' own ones, lists', and base prices."""
 
-    list_display = ("product", "level", "__str__", "effective_from", "note", "actor")
+    list_display = ("product", "level", "amount_money", "begins", "note", "actor")
+    fields = ("product", "level", "shown_customer", "amount_money", "begins", "note", "actor")
+    readonly_fields = ("level", "shown_customer", "amount_money", "begins")
     list_filter = (
         ("customer", admin.EmptyFieldListFilter),
         ("price_list", admin.RelatedOnlyFieldListFilter),
@@ -235,6 +233,18 @@ class PriceAdmin(KeptAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Price | None = None) -> bool:
         return False
+
+    @display(description="Customer")
+    def shown_customer(self, price: Price) -> str:
+        return link(page_of("wallets_customer", price.customer_id), price.customer) if price.customer else "Everybody"
+
+    @display(description="Price")
+    def amount_money(self, price: Price) -> str:
+        return money(price.amount, price.currency) if price.amount is not None else f"None in {price.currency}"
+
+    @display(description="From", ordering="effective_from")
+    def begins(self, price: Price) -> str:
+        return moment(price.effective_from)
 
 
 @admin.register(PriceList)
@@ -289,14 +299,3 @@ def price_history(product_id: int) -> SafeString:
             "now": now,
         },
     )
-
-
-def _money(amount: Decimal | None, currency: str | None) -> str:
-    return "—" if amount is None else f"{amount.normalize():f} {currency}"
-
-
-def _to(request: HttpRequest, url: str) -> HttpResponse:
-    """Leave a dialog: it was posted by HTMX, which swallows an ordinary redirect."""
-    if request.headers.get("HX-Request"):
-        return HttpResponse(headers={"HX-Redirect": url})
-    return HttpResponseRedirect(url)

@@ -65,7 +65,7 @@ class PrefixInline(TabularInline):
 class SmsDestinationAdmin(PricedAdmin):
     """Destinations of SMS: switched off, the next shorter prefix decides."""
 
-    list_display = ("destination", "codes", "prefixes_shown", "base_price", "shown_cost", "is_active")
+    list_display = ("destination", "codes", "prefixes_shown", "base_money", "cost_money", "is_active")
     list_filter = ("is_active", ("country", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("country",)
     list_per_page = 50

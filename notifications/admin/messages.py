@@ -23,7 +23,18 @@ from notifications.models import Message
 from notifications.services import give_up, resolve
 from wallets.admin.dialogs import ReasonDialog, dialog
 from wallets.admin.filters import CustomerFilter
-from wallets.admin.look import NOTHING, badge, in_words, link, moment, money, page_of, staff
+from wallets.admin.look import (
+    NOTHING,
+    badge,
+    credential_link,
+    in_words,
+    link,
+    mode_in_words,
+    moment,
+    money,
+    page_of,
+    staff,
+)
 from wallets.admin.pages import ReadOnlyPage
 
 Dispatch = Message.Dispatch
@@ -67,7 +78,7 @@ class MessageAdmin(ReadOnlyPage):
     change_form_outer_before_template = "saldo/activation_story.html"
     fieldsets = (
         ("Message", {"fields": ("shown_state", "dispatch", "channel", "to", "redirected_to", "what", "shown_sender")}),
-        ("Whose", {"fields": ("shown_customer", "credential", "mode", "idempotency_key", "uuid")}),
+        ("Whose", {"fields": ("shown_customer", "shown_credential", "shown_mode", "idempotency_key", "uuid")}),
         ("Money", {"fields": ("price_money", "tax", "quantity", "shown_billing", "refund_undelivered")}),
         ("Provider", {"fields": ("provider", "provider_message_id", "failure", "attempts", "priority")}),
         ("Kept until", {"fields": ("erase", "erased")}),
@@ -109,7 +120,7 @@ class MessageAdmin(ReadOnlyPage):
     def what(self, row: Message) -> str:
         """The sending that it is a part of, or its template."""
         if row.chunk:
-            return link(page_of("notifications_sending", row.chunk.sending_id), f"sending #{row.chunk.sending_id}")
+            return link(page_of("notifications_sending", row.chunk.sending_id), f"sending\u00a0#{row.chunk.sending_id}")
         return link(page_of("notifications_templateversion", row.version_id), row.template) if row.template else NOTHING
 
     @display(description="Sender")
@@ -128,7 +139,15 @@ class MessageAdmin(ReadOnlyPage):
     def shown_billing(self, row: Message) -> str:
         return badge(row.get_billing_display(), BILLING_TONES[row.billing])
 
-    @display(description="Sent")
+    @display(description="Credential")
+    def shown_credential(self, row: Message) -> str:
+        return credential_link(row.credential)
+
+    @display(description="Mode")
+    def shown_mode(self, row: Message) -> str:
+        return mode_in_words(row.mode)
+
+    @display(description="Asked for")
     def created(self, row: Message) -> str:
         return moment(row.created_at)
 

@@ -36,7 +36,7 @@ class NotificationPriceDialog(PriceForm, Dialog):
 
 @admin.register(NotificationProduct)
 class NotificationProductAdmin(StaffPage):
-    list_display = ("__str__", "base_price", "shown_cost", "refund_undelivered", "is_active")
+    list_display = ("__str__", "base_money", "cost_money", "refund_undelivered", "is_active")
     fields = ("category", "cost", "cost_currency", "refund_undelivered", "is_active", "price_history")
     sortable_by = ()
     actions = None
@@ -60,12 +60,12 @@ class NotificationProductAdmin(StaffPage):
         obj.pk = made.pk
 
     @display(description="Base price")
-    def base_price(self, row: NotificationProduct) -> str:
+    def base_money(self, row: NotificationProduct) -> str:
         latest = Price.objects.base().filter(product=row.pk, effective_from__lte=timezone.now()).newest_first().first()
         return money(latest.amount, latest.currency) if latest else NOTHING
 
     @display(description="Expected cost")
-    def shown_cost(self, row: NotificationProduct) -> str:
+    def cost_money(self, row: NotificationProduct) -> str:
         return money(row.cost, row.cost_currency)
 
     @display(description="Prices")

@@ -15,7 +15,19 @@ from notifications.models import Chunk, Sending
 from notifications.services import cancel_sending, counts_of
 from wallets.admin.dialogs import ReasonDialog, dialog
 from wallets.admin.filters import CustomerFilter
-from wallets.admin.look import NOTHING, badge, in_words, link, list_of, moment, money, page_of, staff
+from wallets.admin.look import (
+    NOTHING,
+    badge,
+    credential_link,
+    in_words,
+    link,
+    list_of,
+    mode_in_words,
+    moment,
+    money,
+    page_of,
+    staff,
+)
 from wallets.admin.pages import ReadOnlyPage
 
 TONES = {
@@ -55,7 +67,19 @@ class SendingAdmin(ReadOnlyPage):
     fieldsets = (
         ("Sending", {"fields": ("shown_status", "channel", "progress", "segments", "route", "sent_from")}),
         ("Text", {"fields": ("subject", "text", "erase", "erased")}),
-        ("Whose", {"fields": ("shown_customer", "credential", "mode", "idempotency_key", "uuid", "shown_original")}),
+        (
+            "Whose",
+            {
+                "fields": (
+                    "shown_customer",
+                    "shown_credential",
+                    "shown_mode",
+                    "idempotency_key",
+                    "uuid",
+                    "shown_original",
+                )
+            },
+        ),
     )
     actions_detail = ("cancel_it",)
 
@@ -95,6 +119,14 @@ class SendingAdmin(ReadOnlyPage):
     @display(description="Customer")
     def shown_customer(self, row: Sending) -> str:
         return link(page_of("wallets_customer", row.customer_id), row.customer)
+
+    @display(description="Credential")
+    def shown_credential(self, row: Sending) -> str:
+        return credential_link(row.credential)
+
+    @display(description="Mode")
+    def shown_mode(self, row: Sending) -> str:
+        return mode_in_words(row.mode)
 
     @display(description="Recipients")
     def progress(self, row: Sending) -> str:

@@ -26,18 +26,19 @@ from notifications.services.webhooks.kinds import KINDS
 from wallets.admin import finding
 from wallets.admin.dialogs import Dialog, ReasonDialog, dialog
 from wallets.admin.filters import CustomerFilter
-from wallets.admin.look import NOTHING, badge, link, list_of, moment, page_of, staff
+from wallets.admin.look import NOTHING, badge, credential_link, link, list_of, moment, page_of, staff
 from wallets.admin.pages import ReadOnlyPage
 from wallets.models import Customer
 
 Disabled = WebhookEndpoint.Disabled
+FEW = 2
 MOMENT = "In UTC, as 2026-11-21 09:30."
 FITTING = {
     "edit_it": lambda row: row.deleted_at is None,
     "test_it": lambda row: row.is_enabled,
     "replay_them": lambda row: row.is_enabled,
     "disable_it": lambda row: row.is_enabled,
-    "enable_it": lambda row: not row.is_enabled and row.deleted_at is None,
+    "enable_it": lambda row: not row.is_enabled and row.deleted_at is None and row.can_sign,
 }
 
 
@@ -133,7 +134,7 @@ class StandingFilter(DropdownFilter):
 
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(ReadOnlyPage):
-    list_display = ("number", "shown_standing", "shown_url", "shown_customer", "format", "shown_events", "created")
+    list_display = ("number", "shown_standing", "shown_url", "shown_customer", "format", "few_events", "created")
     list_display_links = ("number",)
     list_filter = (StandingFilter, ("format", ChoicesDropdownFilter), CustomerFilter)
     list_select_related = ("customer",)
@@ -142,7 +143,10 @@ class WebhookEndpointAdmin(ReadOnlyPage):
     sortable_by = ()
     ordering = ("-id",)
     fieldsets = (
-        ("Endpoint", {"fields": ("shown_standing", "shown_url", "format", "shown_events", "description")}),
+        (
+            "Endpoint",
+            {"fields": ("shown_standing", "shown_url", "format", "signs_with", "shown_events", "description")},
+        ),
         ("Whose", {"fields": ("shown_customer", "created", "created_by", "uuid")}),
         ("How it is", {"fields": ("failing", "disabled", "told", "former_secret", "deliveries")}),
     )
@@ -169,6 +173,8 @@ class WebhookEndpointAdmin(ReadOnlyPage):
     def shown_standing(self, row: WebhookEndpoint) -> str:
         if row.deleted_at is not None:
             return badge("Deleted")
+        if row.customer.status == Customer.Status.CLOSED:
+            return badge("Customer closed")
         if not row.is_enabled:
             return badge(f"Disabled: {row.get_disabled_reason_display()}", "danger" if row.disabled_itself else "")
         return badge("Failing", "warning") if row.failing_since else badge("Enabled", "success")
@@ -182,8 +188,19 @@ class WebhookEndpointAdmin(ReadOnlyPage):
         return link(page_of("wallets_customer", row.customer_id), row.customer)
 
     @display(description="Events")
+    def few_events(self, row: WebhookEndpoint) -> str:
+        more = f" and {len(row.kinds) - FEW} more" if len(row.kinds) > FEW else ""
+        return ", ".join(row.kinds[:FEW]) + more or "every event"
+
+    @display(description="Events")
     def shown_events(self, row: WebhookEndpoint) -> str:
         return ", ".join(row.kinds) or "every event"
+
+    @display(description="Signs with API key")
+    def signs_with(self, row: WebhookEndpoint) -> str:
+        if row.format != WebhookEndpoint.Format.SMSGIG:
+            return NOTHING
+        return credential_link(row.signing_key_prefix) if row.can_sign else badge("None: its key is gone", "danger")
 
     @display(description="Made")
     def created(self, row: WebhookEndpoint) -> str:

@@ -18,7 +18,7 @@ from unfold.decorators import display
 
 from wallets.admin import finding
 from wallets.admin.filters import CurrencyFilter, NumberFilter
-from wallets.admin.look import badge, link, list_of, moment, money, page_of
+from wallets.admin.look import badge, kind_in_words, link, list_of, moment, money, page_of, wallet_link
 from wallets.admin.pages import ReadOnlyPage
 from wallets.models import Account, Entry
 
@@ -155,7 +155,7 @@ class AccountAdmin(ReadOnlyPage):
 
     @display(description="Wallet")
     def shown_wallet(self, account: Account) -> str:
-        return link(page_of("wallets_wallet", account.pk), f"#{account.pk}") if account.is_wallet else "the house's"
+        return wallet_link(account.pk, account.currency) if account.is_wallet else "the house's"
 
     @display(description="Entries")
     def entries(self, account: Account) -> str:
@@ -170,7 +170,7 @@ class AccountAdmin(ReadOnlyPage):
 class EntryAdmin(ReadOnlyPage):
     """Both sides of each transaction; a row's page is its transaction's."""
 
-    list_display = ("shown_transaction", "posted", "shown_account", "debit_money", "credit_money", "kind")
+    list_display = ("shown_transaction", "posted", "shown_account", "debit_money", "credit_money", "shown_kind")
     list_display_links = None
     list_filter = (AccountFilter, CurrencyFilter)
     list_select_related = ("account",)
@@ -195,6 +195,10 @@ class EntryAdmin(ReadOnlyPage):
     @display(description="Account")
     def shown_account(self, entry: Entry) -> str:
         return link(page_of("wallets_account", entry.account_id), entry.account)
+
+    @display(description="Kind")
+    def shown_kind(self, entry: Entry) -> str:
+        return kind_in_words(entry.kind)
 
     @display(description="Debit")
     def debit_money(self, entry: Entry) -> str:

@@ -9,7 +9,7 @@ from unfold.decorators import display
 from config.admin import address
 from wallets.admin import finding
 from wallets.admin.filters import CustomerByWalletFilter, DayFilter, WalletFilter
-from wallets.admin.look import NOTHING, badge, link, moment, money, page_of
+from wallets.admin.look import NOTHING, badge, link, moment, money, page_of, wallet_link
 from wallets.admin.pages import ReadOnlyPage
 from wallets.models import Event, LowBalanceAlert, Wallet
 
@@ -50,7 +50,7 @@ class LowBalanceAlertAdmin(ReadOnlyPage):
 
     @display(description="Wallet")
     def shown_wallet(self, alert: LowBalanceAlert) -> str:
-        return link(page_of("wallets_wallet", alert.wallet_id), f"{alert.wallet.currency} wallet")
+        return wallet_link(alert.wallet_id, alert.wallet.currency)
 
     @display(description="Fell below")
     def level_money(self, alert: LowBalanceAlert) -> str:

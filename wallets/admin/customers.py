@@ -26,6 +26,12 @@ from wallets.services.customers import set_customer_status
 
 Status = Customer.Status
 STATUS_TONES = {"active": "success", "suspended": "warning", "closed": "danger"}
+# The dialogs that a customer of each status needs not.
+HIDDEN: dict[str, tuple[str, ...]] = {
+    Status.ACTIVE: ("reactivate",),
+    Status.SUSPENDED: ("suspend",),
+    Status.CLOSED: ("suspend", "close"),
+}
 
 
 class CurrencyCodeField(forms.CharField):
@@ -102,7 +108,7 @@ class CustomerAdmin(StaffPage):
     list_display = ("name", "shown_status", "email", "default_region", "wallets_money", "created")
     list_filter = (("status", ChoicesDropdownFilter), RegionFilter)
     search_fields = ("name",)
-    search_help_text = "Name, e-mail, uuid, or a number they rented"
+    search_help_text = "Name, e-mail, number, uuid, or a phone they rented or wrote to"
     readonly_fields = ("uuid", "shown_status", "created")
     fieldsets = (
         (None, {"fields": ("name", "email", "shown_status")}),
@@ -113,7 +119,7 @@ class CustomerAdmin(StaffPage):
         (None, {"fields": ("name", "email", "currency", "default_region", "time_zone", "rate_limit_per_minute")}),
     )
     change_form_outer_before_template = "saldo/customer_wallets.html"
-    actions_detail = ("open_a_wallet", "suspend", "reactivate")
+    actions_detail = ("open_a_wallet", "suspend", "reactivate", "close")
 
     def search(self, term: str) -> Q:
         return finding.customers_by_anything(term)
@@ -137,7 +143,7 @@ class CustomerAdmin(StaffPage):
         obj.save(force_update=True, update_fields=list(edited))
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        hidden = "reactivate" if self._status(request, object_id) == Status.ACTIVE else "suspend"
+        hidden = HIDDEN.get(self._status(request, object_id), ())
         offered = super().get_actions_detail(request, object_id)
         return [each for each in offered if not each.action_name.endswith(hidden)]
 
@@ -152,7 +158,7 @@ class CustomerAdmin(StaffPage):
     @display(description="Balances")
     def wallets_money(self, customer: Customer) -> str:
         rows = [(money(wallet.balance, wallet.currency),) for wallet in customer.wallets.all()]
-        return format_html_join(" ", '<span class="money-of-many">{}</span>', rows) or NOTHING
+        return format_html_join("", '<span class="money-of-many">{}</span>', rows) or NOTHING
 
     @display(description="Created", ordering="created_at")
     def created(self, customer: Customer) -> str:
@@ -189,6 +195,14 @@ class CustomerAdmin(StaffPage):
     @dialog("Reactivate", ReasonDialog, submit="Reactivate", icon="check_circle", explain="They may spend again.")
     def reactivate(self, request: HttpRequest, form: ReasonDialog, customer: Customer) -> str:
         return self._set(request, form, customer, Status.ACTIVE)
+
+    @dialog(
+        "Close", ReasonDialog, submit="Close", icon="person_off", variant=ActionVariant.DANGER,
+        explain="They have left: their keys open nothing any more, and webhooks tell them nothing. Open orders go on, "
+        "and what is in their wallets stays theirs. Reactivating undoes it.",
+    )  # fmt: skip
+    def close(self, request: HttpRequest, form: ReasonDialog, customer: Customer) -> str:
+        return self._set(request, form, customer, Status.CLOSED)
 
     def _set(self, request: HttpRequest, form: ReasonDialog, customer: Customer, status: str) -> str:
         if set_customer_status(customer=customer, status=status):

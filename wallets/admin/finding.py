@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.utils.module_loading import import_string
 
 from config.admin import CUSTOMER_FINDERS
-from wallets.models import Customer
+from wallets.models import Customer, Wallet
 
 FOUND_AT_MOST = 100
 Finder = Callable[[str], "QuerySet[Any]"]
@@ -48,6 +48,12 @@ def customers_by_anything(term: str) -> Q:
         finder: Finder = import_string(path)
         found |= Q(pk__in=finder(term))
     return found
+
+
+def wallet_ids(term: str) -> list[int]:
+    """The wallets of the customers that a search means, by anything that is known of them."""
+    found = Customer.objects.filter(customers_by_anything(term)).values_list("pk", flat=True)[:FOUND_AT_MOST]
+    return list(Wallet.objects.filter(customer_id__in=list(found)).values_list("pk", flat=True))
 
 
 def customer_ids(term: str) -> list[int]:

@@ -16,7 +16,19 @@ from config.errors import DomainError
 from wallets.admin import finding
 from wallets.admin.dialogs import ReasonDialog, dialog
 from wallets.admin.filters import CustomerByWalletFilter, WalletFilter
-from wallets.admin.look import NOTHING, badge, in_words, link, moment, money, order_of, page_of, staff
+from wallets.admin.look import (
+    NOTHING,
+    badge,
+    credential_link,
+    in_words,
+    link,
+    moment,
+    money,
+    order_of,
+    page_of,
+    staff,
+    wallet_link,
+)
 from wallets.admin.pages import ReadOnlyPage, ReadOnlyRows
 from wallets.models import Hold, Release, Transaction
 from wallets.services import release
@@ -100,7 +112,7 @@ class HoldAdmin(ReadOnlyPage):
     fieldsets = (
         (None, {"fields": ("shown_status", "reference", "description", "shown_order")}),
         ("Money", {"fields": ("amount_money", "captured_money", "released_money", "left_money")}),
-        ("Whose", {"fields": ("shown_customer", "shown_wallet", "actor", "credential")}),
+        ("Whose", {"fields": ("shown_customer", "shown_wallet", "actor", "shown_credential")}),
         ("When", {"fields": ("created", "expires", "closed")}),
     )
     inlines = (CaptureRows, ReleaseRows)
@@ -130,7 +142,11 @@ class HoldAdmin(ReadOnlyPage):
 
     @display(description="Wallet")
     def shown_wallet(self, hold: Hold) -> str:
-        return link(page_of("wallets_wallet", hold.wallet_id), f"#{hold.wallet_id}")
+        return wallet_link(hold.wallet_id, hold.wallet.currency)
+
+    @display(description="Credential")
+    def shown_credential(self, hold: Hold) -> str:
+        return credential_link(hold.credential)
 
     @display(description="Amount")
     def amount_money(self, hold: Hold) -> str:

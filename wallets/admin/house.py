@@ -64,7 +64,10 @@ class ExchangeRateAdmin(ReadOnlyPage):
     fields = ("base", "quote", "rate", "effective_at", "source")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return self.fields if obj else ()
+        return ("base", "quote", "shown_rate", "effective", "source") if obj else ()
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.get_readonly_fields(request, obj) or self.fields
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("wallets.add_exchangerate")
@@ -75,7 +78,7 @@ class ExchangeRateAdmin(ReadOnlyPage):
 
     @display(description="Is worth")
     def shown_rate(self, rate: ExchangeRate) -> str:
-        return f"{plain(rate.rate):f} {rate.quote}"
+        return f"{plain(rate.rate):,f} {rate.quote}"
 
     @display(description="From", ordering="effective_at")
     def effective(self, rate: ExchangeRate) -> str:

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
@@ -10,10 +10,11 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from config.admin import ORDER_PAGES
+from config.admin import CREDENTIAL_LISTS, ORDER_PAGES, address
 from config.numbers import plain
 
 NOTHING = "–"
+ABBREVIATIONS = {"sms": "SMS", "smm": "SMM", "email": "e-mail", "whatsapp": "WhatsApp"}
 CENT = Decimal("0.01")
 
 
@@ -83,6 +84,28 @@ def page_of(name: str, pk: object) -> str:
         return reverse(f"admin:{name}_change", args=[pk])
     except NoReverseMatch:
         return ""
+
+
+def wallet_link(wallet_id: int | None, currency: str) -> SafeString | str:
+    """The wallet by what people call it; its number is on its page."""
+    return link(page_of("wallets_wallet", wallet_id), f"{currency} wallet") if wallet_id else NOTHING
+
+
+def credential_link(public_id: str) -> SafeString | str:
+    """The key, client or password that this public id names, found by the list of its kind."""
+    page = next((page for start, page in CREDENTIAL_LISTS if public_id.startswith(start)), "")
+    return link(address(page, f"?q={quote(public_id)}"), public_id) if public_id else NOTHING
+
+
+def mode_in_words(mode: str) -> str:
+    return {"live": "Live", "test": "Test: sent to the test addresses, moves no money",
+            "dryrun": "Dry run: simulated, moves no money"}.get(mode, mode)  # fmt: skip
+
+
+def kind_in_words(kind: str) -> str:
+    """A movement's kind as people write it: sms_purchase → SMS purchase."""
+    words = [ABBREVIATIONS.get(word, word) for word in kind.split("_")]
+    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
 
 
 def list_of(name: str, **parameters: object) -> str:

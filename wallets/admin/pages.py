@@ -136,6 +136,7 @@ class ReadOnlyRows(TabularInline):
     max_num = 0
     can_delete = False
     show_change_link = True
+    hide_title = True
     per_page = 20
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:

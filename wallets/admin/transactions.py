@@ -15,9 +15,23 @@ from config.numbers import plain
 from wallets.admin import finding
 from wallets.admin.dialogs import AmountField, OnceDialog, dialog, once
 from wallets.admin.filters import CurrencyFilter, CustomerByWalletFilter, PostedFilter, WalletFilter
-from wallets.admin.look import NOTHING, digits, in_words, link, list_of, moment, money, order_of, page_of, staff
+from wallets.admin.look import (
+    NOTHING,
+    credential_link,
+    digits,
+    in_words,
+    kind_in_words,
+    link,
+    list_of,
+    moment,
+    money,
+    order_of,
+    page_of,
+    staff,
+    wallet_link,
+)
 from wallets.admin.pages import ReadOnlyPage, ReadOnlyRows
-from wallets.models import Transaction
+from wallets.models import Account, Transaction
 from wallets.services import chargeback, refund
 from wallets.services.movements import refundable
 
@@ -43,7 +57,7 @@ class KindFilter(DropdownFilter):
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        return [(kind, kind.replace("_", " ")) for kind in KINDS]
+        return [(kind, kind_in_words(kind)) for kind in KINDS]
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         return queryset.filter(kind=self.value()) if self.value() else queryset
@@ -65,7 +79,7 @@ class GiveBackDialog(OnceDialog):
         row = self.row
         left = refundable(row)
         return [
-            ("Transaction", f"#{row.pk} {row.kind}"),
+            ("Transaction", f"#{row.pk}, {kind_in_words(row.kind)}"),
             ("Its amount", money(row.amount, row.currency)),
             ("Given back so far", money(row.amount - left, row.currency)),
             ("Still refundable", money(left, row.currency)),
@@ -94,7 +108,7 @@ class RefundRows(ReadOnlyRows):
 @admin.register(Transaction)
 class TransactionAdmin(ReadOnlyPage):
     list_display = (
-        "number", "posted", "shown_customer", "kind", "delta_money", "after_money", "reference", "shown_order",
+        "number", "posted", "shown_customer", "shown_kind", "delta_money", "after_money", "reference", "shown_order",
     )  # fmt: skip
     list_display_links = ("number",)
     list_filter = (
@@ -102,15 +116,15 @@ class TransactionAdmin(ReadOnlyPage):
     )  # fmt: skip
     list_select_related = ("wallet__customer",)
     search_fields = ("reference",)
-    search_help_text = "Start of a reference, a journal, or a number"
+    search_help_text = "Number, start of a reference, a journal, or customer"
     sortable_by = ()
     ordering = ("-id",)
     fieldsets = (
-        (None, {"fields": ("amount_money", "kind", "reference", "description", "shown_order")}),
+        (None, {"fields": ("amount_money", "shown_kind", "reference", "description", "shown_order")}),
         ("Books", {"fields": ("shown_debit", "shown_credit", "shown_journal", "posted")}),
         ("Wallet", {"fields": ("shown_customer", "shown_wallet", "wallet_seq", "delta_money", "after_money")}),
         ("Ties", {"fields": ("shown_hold", "shown_reverses", "converted")}),
-        ("Who", {"fields": ("actor", "credential")}),
+        ("Who", {"fields": ("actor", "shown_credential")}),
     )
     inlines = (RefundRows,)
     actions_detail = ("refund", "chargeback")
@@ -121,8 +135,10 @@ class TransactionAdmin(ReadOnlyPage):
 
     def search(self, term: str) -> Q:
         number = finding.number_in(term)
-        found = Q(reference__startswith=term) | Q(journal=term)
-        return found | Q(pk=number) if number is not None else found
+        if number is not None:
+            return Q(pk=number) | Q(reference__startswith=term)
+        wallets = [] if ":" in term else finding.wallet_ids(term)
+        return Q(wallet_id__in=wallets) if wallets else Q(reference__startswith=term) | Q(journal=term)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         row = self.get_object(request, str(object_id))
@@ -147,7 +163,15 @@ class TransactionAdmin(ReadOnlyPage):
 
     @display(description="Wallet")
     def shown_wallet(self, row: Transaction) -> str:
-        return link(page_of("wallets_wallet", row.wallet_id), f"#{row.wallet_id}") if row.wallet_id else NOTHING
+        return wallet_link(row.wallet_id, row.currency)
+
+    @display(description="Kind")
+    def shown_kind(self, row: Transaction) -> str:
+        return kind_in_words(row.kind)
+
+    @display(description="Credential")
+    def shown_credential(self, row: Transaction) -> str:
+        return credential_link(row.credential)
 
     @display(description="Amount")
     def amount_money(self, row: Transaction) -> str:
@@ -167,11 +191,11 @@ class TransactionAdmin(ReadOnlyPage):
 
     @display(description="Debit")
     def shown_debit(self, row: Transaction) -> str:
-        return link(page_of("wallets_account", row.debit_id), row.debit)
+        return account_link(row, row.debit)
 
     @display(description="Credit")
     def shown_credit(self, row: Transaction) -> str:
-        return link(page_of("wallets_account", row.credit_id), row.credit)
+        return account_link(row, row.credit)
 
     @display(description="Journal")
     def shown_journal(self, row: Transaction) -> str:
@@ -229,6 +253,12 @@ class TransactionAdmin(ReadOnlyPage):
     def _log(self, request: HttpRequest, row: Transaction, posted: Transaction, reason: str) -> None:
         amount = in_words(posted.amount, posted.currency)
         self.log_change(request, row, f"{posted.kind} {amount} ({posted.reference}): {reason}")
+
+
+def account_link(row: Transaction, account: Account) -> str:
+    """An account of the house by its code, a customer's wallet by whose it is."""
+    is_payer = row.wallet is not None and account.pk == row.wallet_id
+    return link(page_of("wallets_account", account.pk), f"Wallet of {row.wallet}" if is_payer else account)
 
 
 def refund_kind(row: Transaction) -> str:
