@@ -11,12 +11,13 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.db import connection
 from django.utils.module_loading import import_string
 
+TAG = "saldo"  # these alone: without loading the pages of the back office, as Django's own do
 MINIMUM_VERSION = 160_000
 CURRENCY = re.compile(r"\A[A-Z]{3}\Z")
 HEX_SECRET = re.compile(r"\A([0-9a-fA-F]{2}){16,}\Z")
 
 
-@register()
+@register(TAG)
 def production_is_not_a_sandbox(**kwargs: Any) -> list[CheckMessage]:
     if not settings.PRODUCTION:
         return []
@@ -36,7 +37,7 @@ def production_is_not_a_sandbox(**kwargs: Any) -> list[CheckMessage]:
     return found
 
 
-@register()
+@register(TAG)
 def secrets_are_strong(**kwargs: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     if len(settings.SECRET_KEY) < 40:
@@ -50,7 +51,7 @@ def secrets_are_strong(**kwargs: Any) -> list[CheckMessage]:
     return found
 
 
-@register()
+@register(TAG)
 def deadlines_nest(**kwargs: Any) -> list[CheckMessage]:
     if settings.PROVIDER_DEADLINE_SECONDS < settings.REQUEST_DEADLINE_SECONDS:
         return []
@@ -63,7 +64,7 @@ def deadlines_nest(**kwargs: Any) -> list[CheckMessage]:
     ]
 
 
-@register()
+@register(TAG)
 def ticks_exist(**kwargs: Any) -> list[CheckMessage]:
     """Every tick is a function that can be imported and an interval above zero."""
     return [
@@ -83,7 +84,7 @@ def _fault_of(name: str, seconds: float) -> str:
     return "" if seconds > 0 else "has no interval"
 
 
-@register()
+@register(TAG)
 def encryption_keys_work(**kwargs: Any) -> list[CheckMessage]:
     try:
         for key in settings.ENCRYPTION_KEYS:
@@ -94,14 +95,14 @@ def encryption_keys_work(**kwargs: Any) -> list[CheckMessage]:
     return []
 
 
-@register()
+@register(TAG)
 def static_files_are_collected(**kwargs: Any) -> list[CheckMessage]:
     if not settings.PRODUCTION or (Path(settings.STATIC_ROOT) / "staticfiles.json").exists():
         return []
     return [Warning("The admin's static files are missing.", hint="manage.py collectstatic", id="saldo.W014")]
 
 
-@register()
+@register(TAG)
 def smm_panel_is_complete(**kwargs: Any) -> list[CheckMessage]:
     """A panel has an address, a key and a currency; its key never travels in the clear in production."""
     url = urlsplit(settings.SMM_PANEL_URL)
@@ -125,7 +126,7 @@ def smm_panel_is_complete(**kwargs: Any) -> list[CheckMessage]:
     return found
 
 
-@register()
+@register(TAG)
 def mail_is_safe(**kwargs: Any) -> list[CheckMessage]:
     """The mail server's password never travels in the clear in production, and webhooks of mail are proven."""
     found: list[CheckMessage] = []

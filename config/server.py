@@ -82,7 +82,7 @@ def _prepare() -> dict[str, Any]:
         _say("starting PostgreSQL")
         database.join(database.embedded())
     _say("updating the tables")
-    _manage("migrate", "--verbosity", "0")
+    _manage("migrate", "--verbosity", "0", "--skip-checks")
     _say("preparing the demo data")
     demo: dict[str, Any] = json.loads(_manage("demo", "--json"))
     return demo

@@ -27,14 +27,14 @@ def ids(found) -> list[str]:
     return [message.id for message in found]
 
 
-def in_production(**environment: str) -> subprocess.CompletedProcess[str]:
+def in_production(command: str = "check", **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {
         "PATH": os.environ["PATH"],
         "SALDO_DATA": "/nonexistent",
         "DATABASE_URL": "postgres://nobody@127.0.0.1:1/x",
     }
     return subprocess.run(
-        [sys.executable, "manage.py", "check"],
+        [sys.executable, "manage.py", command],
         cwd=ROOT,
         env=clean | environment,
         capture_output=True,
@@ -55,6 +55,13 @@ def test_production_does_not_start_without_a_secret_and_names_it(missing):
     done = in_production(**{name: value for name, value in SECRETS.items() if name != missing})
     assert done.returncode != 0
     assert f"{missing} is not set" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "worker"])
+def test_production_does_not_start_with_sandbox_providers(command):
+    done = in_production(command, SANDBOX="1", **SECRETS)
+    assert done.returncode != 0
+    assert "saldo.E002" in done.stderr
 
 
 def test_production_is_what_runs_when_nobody_says_otherwise():

@@ -33,6 +33,7 @@ TEST_PHONE, TEST_EMAIL = "+233245970000", "qa@demo.example"
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()  # a start of `make run` waits for it, and the web server makes them next
     help = (
         "Ensure the demo world and print fresh credentials. Development only; repeating it only adds what is missing."
     )
