@@ -2,13 +2,10 @@
 
 import os
 import pwd
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import psutil
 import psycopg
@@ -35,18 +32,8 @@ signal.pause()
 
 
 @pytest.fixture
-def folder():
-    # Not tmp_path: only the short ones may hold a socket, and another user must be able to get there.
-    path = Path(tempfile.mkdtemp(prefix="saldo-test-"))
-    path.chmod(0o755)
-    yield path
-    for pid in filter(None, (Cluster(path, version, durable=False).postmaster for version in (16, 18))):
-        os.kill(pid, signal.SIGKILL)
-    shutil.rmtree(path, ignore_errors=True)
-
-
-@pytest.fixture
-def cluster(folder) -> Cluster:
+def unmade(folder) -> Cluster:
+    """One whose files are not there yet."""
     return Cluster(folder, durable=False)
 
 
@@ -208,15 +195,15 @@ def test_ctrl_c_reaches_the_users_but_not_the_server(cluster):
         assert ask(cluster) == 42
 
 
-def test_a_half_done_initdb_is_thrown_away(cluster):
-    database.make_private(cluster.home)
-    draft = cluster.home / "data.new"
+def test_a_half_done_initdb_is_thrown_away(unmade):
+    database.make_private(unmade.home)
+    draft = unmade.home / "data.new"
     draft.mkdir()
     (draft / "rubbish").write_text("half")
-    database.join(cluster)
-    assert ask(cluster) == 42
+    database.join(unmade)
+    assert ask(unmade) == 42
     assert not draft.exists()
-    database.leave(cluster, wait=True)
+    database.leave(unmade, wait=True)
 
 
 @pytest.mark.parametrize("name", ["x" * 120, "a folder, with commas"])
@@ -230,28 +217,28 @@ def test_a_path_too_long_or_too_odd_for_a_socket_works(folder, name):
     cluster.socket_folder.rmdir()
 
 
-def test_a_link_in_place_of_the_folder_is_refused(cluster, folder):
+def test_a_link_in_place_of_the_folder_is_refused(unmade, folder):
     (folder / "elsewhere").mkdir()
-    cluster.home.symlink_to(folder / "elsewhere")
+    unmade.home.symlink_to(folder / "elsewhere")
     with pytest.raises(database.DatabaseError, match="belongs to another user"):
-        database.join(cluster)
+        database.join(unmade)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
-def test_a_folder_of_somebody_else_is_refused(cluster):
-    cluster.home.mkdir()
-    os.chown(cluster.home, 54321, 54321)
+def test_a_folder_of_somebody_else_is_refused(unmade):
+    unmade.home.mkdir()
+    os.chown(unmade.home, 54321, 54321)
     with pytest.raises(database.DatabaseError, match="belongs to another user"):
-        database.join(cluster)
+        database.join(unmade)
 
 
-def test_a_server_that_cannot_start_says_why(cluster):
-    database.make_private(cluster.home)
-    cluster.pgdata.mkdir()
-    (cluster.pgdata / "PG_VERSION").write_text("9.1\n")
+def test_a_server_that_cannot_start_says_why(unmade):
+    database.make_private(unmade.home)
+    unmade.pgdata.mkdir()
+    (unmade.pgdata / "PG_VERSION").write_text("9.1\n")
     with pytest.raises(database.DatabaseError, match="did not start"):
-        database.join(cluster)
-    assert not cluster.is_running()
+        database.join(unmade)
+    assert not unmade.is_running()
 
 
 @pytest.mark.parametrize("version", [16, 18])

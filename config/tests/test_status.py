@@ -1,8 +1,7 @@
 import os
 import signal
-import tempfile
 import time
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from django.db import connection
@@ -12,17 +11,16 @@ from config.database import Cluster
 
 
 @pytest.fixture
-def server(monkeypatch):
+def server(request, monkeypatch) -> Iterator[Cluster]:
     """A server of this test's own, to be frozen and ended; the default connection's address points at it."""
     if os.environ.get("DATABASE_URL"):
         pytest.skip("the suite runs on an external PostgreSQL")
-    with tempfile.TemporaryDirectory(prefix="saldo-test-") as folder:
-        cluster = Cluster(Path(folder), durable=False)
-        database.join(cluster)
-        monkeypatch.setitem(connection.settings_dict, "HOST", str(cluster.socket_folder))
-        monkeypatch.setitem(connection.settings_dict, "NAME", database.DATABASE)
-        yield cluster
-        database.leave(cluster, wait=True)
+    cluster = request.getfixturevalue("cluster")
+    database.join(cluster)
+    monkeypatch.setitem(connection.settings_dict, "HOST", str(cluster.socket_folder))
+    monkeypatch.setitem(connection.settings_dict, "NAME", database.DATABASE)
+    yield cluster
+    database.leave(cluster, wait=True)
 
 
 @pytest.mark.parametrize("path", ["/status", "/status/"])
