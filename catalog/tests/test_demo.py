@@ -12,7 +12,7 @@ from catalog.services.countries import load_countries
 from catalog.services.prices import set_price
 from wallets.models import Customer, ExchangeRate
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("demo")]
 
 
 def test_every_country_is_loaded_with_its_dial_code():
@@ -47,8 +47,7 @@ def test_loading_again_keeps_ids_and_switches():
     assert Country.objects.get(code="US").name == "United States"
 
 
-def test_the_demo_has_real_services_in_many_countries():
-    demo = ensure_demo_catalogue()
+def test_the_demo_has_real_services_in_many_countries(demo):
     assert demo.services >= 45
     assert demo.countries >= 60
     assert demo.added == demo.offers == Offer.objects.count()
@@ -59,8 +58,7 @@ def test_the_demo_has_real_services_in_many_countries():
 @pytest.mark.parametrize(
     ("slug", "code", "price"), [("telegram", "US", "0.15"), ("telegram", "GB", "0.18"), ("whatsapp", "US", "0.35")]
 )
-def test_the_demo_has_the_printed_prices(slug, code, price):
-    ensure_demo_catalogue()
+def test_the_demo_has_the_printed_prices(demo, slug, code, price):
     customer = Customer.objects.create(name="Kilimo")
     (quote,) = pricing.quote(
         customer_id=customer.pk,
@@ -72,15 +70,13 @@ def test_the_demo_has_the_printed_prices(slug, code, price):
     assert quote.offer.ttl_seconds == 900
 
 
-def test_the_demo_sells_nothing_below_cost():
-    ensure_demo_catalogue()
+def test_the_demo_sells_nothing_below_cost(demo):
     costs = dict(Offer.objects.values_list("pk", "cost")) | dict(MonthlyNumberPlan.objects.values_list("pk", "cost"))
     prices = Price.objects.filter(product__in=costs).values_list("product_id", "amount")
     assert all(amount > costs[product] > 0 for product, amount in prices)
 
 
-def test_the_demo_has_the_printed_quantities_and_operators():
-    ensure_demo_catalogue()
+def test_the_demo_has_the_printed_quantities_and_operators(demo):
     rows = Service.objects.values_list("slug", "min_quantity", "max_quantity")
     quantities = {slug: (low, high) for slug, low, high in rows}
     assert (quantities["telegram"], quantities["whatsapp"]) == ((1, 2500), (1, 5000))
@@ -89,23 +85,20 @@ def test_the_demo_has_the_printed_quantities_and_operators():
     assert Operator.objects.values("country").distinct().count() >= 15
 
 
-def test_the_sandbox_services_are_there():
-    ensure_demo_catalogue()
+def test_the_sandbox_services_are_there(demo):
     silent, several = (Offer.objects.filter(service__slug=slug) for slug in ("sandbox-silent", "sandbox-multi"))
     assert set(silent.values_list("country__code", "ttl_seconds")) == {("US", 5), ("GB", 5)}
     assert set(several.values_list("multiple_sms", flat=True)) == {True}
     assert Service.objects.filter(slug__startswith="sandbox-").count() == 5
 
 
-def test_every_wallet_of_the_demo_can_be_charged():
-    ensure_demo_catalogue()
+def test_every_wallet_of_the_demo_can_be_charged(demo):
     customer = Customer.objects.create(name="Kilimo")
     for currency in ("USD", "NGN", "GBP", "GHS", "EUR", "KES"):
         assert len(pricing.cheapest_by_service(customer_id=customer.pk, currency=currency)) == Service.objects.count()
 
 
-def test_the_demo_adds_only_what_is_missing():
-    ensure_demo_catalogue()
+def test_the_demo_adds_only_what_is_missing(demo):
     offer = Offer.objects.get(service__slug="telegram", country__code="US")
     set_price(product=offer.pk, amount=Decimal("0.99"), currency="USD")
     rates = ExchangeRate.objects.count()
@@ -116,8 +109,7 @@ def test_the_demo_adds_only_what_is_missing():
     assert ExchangeRate.objects.count() == rates
 
 
-def test_the_demo_sells_monthly_numbers_as_printed_and_a_dozen_more():
-    ensure_demo_catalogue()
+def test_the_demo_sells_monthly_numbers_as_printed_and_a_dozen_more(demo):
     ensure_demo_catalogue()
     customer = Customer.objects.create(name="Kilimo")
     quotes = number_plans.quote_plans(customer_id=customer.pk, currency="USD")

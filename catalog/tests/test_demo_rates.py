@@ -10,12 +10,11 @@ from catalog.services.notifications import quote_email
 from catalog.services.rates import rate_rows, rates_for
 from wallets.models import Customer
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("demo")]
 
 
 @pytest.fixture
-def customer(db):
-    ensure_demo_catalogue()
+def customer(demo, db):
     return Customer.objects.create(name="Kilimo").pk
 
 
