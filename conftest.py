@@ -19,6 +19,7 @@ from tests.prepared import template
 # would wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+gc.disable()  # until all is collected, see below
 # Without the compiled files every process, and the suite starts hundreds, compiles all that it imports.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -47,6 +48,7 @@ def pytest_collection_finish() -> None:
     """What is there now stays: the garbage collector need not look at it after every few objects that a test makes."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,6 +1,5 @@
 """What clients never should send, and where: the tables of test_hostile.py."""
 
-import json
 import zlib
 from collections.abc import Iterable, Sequence
 from itertools import cycle, islice
@@ -98,7 +97,7 @@ BODIES: dict[str, bytes] = {
     "XML": b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>',
     "a form": b"service=telegram&country=US&name=x",
     "9 MB": b'{"name": "' + b"a" * 9_000_000 + b'"}',
-    "200,000 keys": json.dumps({f"k{n}": n for n in range(200_000)}).encode(),
+    "200,000 keys": b"{%s}" % b",".join(b'"k%d":%d' % (n, n) for n in range(200_000)),
 }
 
 VALUES: dict[str, Any] = {
