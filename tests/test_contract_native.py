@@ -209,7 +209,7 @@ def test_an_unknown_activation_is_404(client: Client) -> None:
 
 
 def test_canceling_gives_the_money_back_once_and_the_sms_is_gone(client: Client) -> None:
-    bought = client.buy("sandbox-multi").data
+    bought = client.buy("sandbox-silent").data
     held = client.wallet()["hold"]
 
     first, second = client.cancel(bought["id"]), client.cancel(bought["id"])
