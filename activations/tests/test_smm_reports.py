@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from activations.errors import (
@@ -156,7 +157,8 @@ def test_orders_are_asked_about_a_hundred_at_a_time(booster, buyer):
     views = make_smm_service("TikTok Views", rate="0.2")
     for _ in range(205):
         ordered(buyer, views, quantity=100)
-    assert tick() == 205
+    with time_machine.travel(timezone.now() + timedelta(minutes=5), tick=False):
+        assert smm.poll_due() == 205
     assert [len(ids) for ids in booster.questions] == [100, 100, 5]
     assert len({each for ids in booster.questions for each in ids}) == 205
 
