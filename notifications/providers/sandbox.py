@@ -7,6 +7,7 @@ characters before its @.
 import json
 import secrets
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -94,9 +95,8 @@ def magic_of(to: str) -> str:
 REMEMBER = """
 INSERT INTO notifications_sandboxmessage AS known
        (reference, sid, "to", plan, accepted_at, next_report_at, asked, reported)
-SELECT reference, sid, recipient, plan, %(now)s, %(now)s + make_interval(secs => (plan->0->>0)::float8), 1, 0
-  FROM unnest(%(references)s::text[], %(sids)s::text[], %(to)s::text[], %(plans)s::jsonb[])
-       AS request (reference, sid, recipient, plan)
+SELECT reference, sid, recipient, %(plan)s, %(now)s, %(now)s + make_interval(secs => %(wait)s), 1, 0
+  FROM unnest(%(references)s::text[], %(sids)s::text[], %(to)s::text[]) AS request (reference, sid, recipient)
 ON CONFLICT (reference) DO UPDATE SET asked = known.asked + 1
 RETURNING reference, sid
 """
@@ -104,18 +104,27 @@ RETURNING reference, sid
 
 def _remember(requests: Sequence[SendRequest]) -> dict[str, str]:
     """Take the messages; their ids here, by reference."""
-    if not requests:
-        return {}
-    rows: dict[str, Any] = {
+    alike: dict[str, list[SendRequest]] = defaultdict(list)
+    for request in requests:
+        magic = magic_of(request.to)
+        alike[magic if magic in MAGIC else ""].append(request)
+    sids: dict[str, str] = {}
+    with connection.cursor() as cursor:
+        for magic, some in alike.items():
+            cursor.execute(REMEMBER, _facts(some, _plan(magic)))
+            sids |= dict(cursor.fetchall())
+    return sids
+
+
+def _facts(requests: Sequence[SendRequest], plan: Sequence[tuple[float, str, str]]) -> dict[str, Any]:
+    return {
         "now": timezone.now(),
+        "plan": json.dumps(plan),
+        "wait": plan[0][0],
         "references": [request.reference for request in requests],
         "sids": [f"SM{secrets.token_hex(16)}" for _ in requests],
         "to": [request.to for request in requests],
-        "plans": [json.dumps(_plan(magic_of(request.to))) for request in requests],
     }
-    with connection.cursor() as cursor:
-        cursor.execute(REMEMBER, rows)
-        return dict(cursor.fetchall())
 
 
 def _plan(magic: str) -> list[tuple[float, str, str]]:

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import structlog
 from django.db import transaction
-from django.utils import timezone
 
 from notifications.models import Channel, Message
 from notifications.providers import ProviderError, Submitted
@@ -81,7 +80,7 @@ def refuse(changes: Changes, message: Message, refusal: ProviderError) -> None:
         message.dispatch = Dispatch.WAITING
         message.call_deadline_at = None
         message.attempts = max(message.attempts, 1)
-        message.due_at = timezone.now() + polling.backoff(message.attempts)
+        message.due_at = changes.now + polling.backoff(message.attempts)
         changes.touch(message)
     else:
         end(changes, message, State.REJECTED if refusal.about_recipient else State.FAILED, failure=refusal.code)
@@ -113,5 +112,5 @@ def _mark_unknown(changes: Changes, message: Message) -> None:
     if message.dispatch == Dispatch.CALLING:
         message.dispatch = Dispatch.UNKNOWN
         message.attempts = 0
-        message.due_at = timezone.now() + FIRST_ASK
+        message.due_at = changes.now + FIRST_ASK
         changes.touch(message)

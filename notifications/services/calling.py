@@ -42,10 +42,11 @@ def call(provider: str, messages: Sequence[Message]) -> dict[int, Answer]:
 
 def request_of(message: Message) -> SendRequest:
     version, sending = message.version, message.chunk.sending if message.chunk else None
+    sender = sending.sender if sending else message.sender  # a sending's messages have its own
     return SendRequest(
         reference=str(message.uuid),
         channel=message.channel,
-        sender=message.sender.address if message.sender else sending.from_number if sending else "",
+        sender=sender.address if sender else sending.from_number if sending else "",
         to=message.redirected_to or message.to,
         body=sending.text if sending else message.body,
         called_at=message.called_at or message.created_at,

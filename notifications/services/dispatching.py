@@ -5,18 +5,18 @@ and a report may all come at once.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
-from notifications.models import Message
+from notifications.models import Chunk, Message
 from notifications.services import answers, calling, pace, polling
-from notifications.services.rows import among
+from notifications.services.rows import among, read_rows
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +25,7 @@ Dispatch = Message.Dispatch
 # What a call needs of a message.
 READ = (
     "uuid", "customer_id", "channel", "sender_id", "version_id", "chunk_id", "to", "redirected_to", "body", "variables",
-    "called_at", "created_at",
+    "called_at",
 )  # fmt: skip
 NEXT_TURN = timedelta(seconds=1)
 # A tick ends after this, for other ticks have to run too; the next goes on.
@@ -105,9 +105,19 @@ def _claim(wanted: "QuerySet[Message]", *, limit: int | None = None) -> list[Mes
     claimed.update(
         dispatch=Dispatch.CALLING, called_at=now, call_deadline_at=deadline, due_at=deadline, attempts=F("attempts") + 1
     )
-    read = claimed.only(*READ).prefetch_related("sender", "version", "chunk__sending")
-    by_id = {message.pk: message for message in read}
+    by_id = {message.pk: message for message in read_rows(claimed, READ)}
+    _add_what_they_share(by_id.values())
     return [by_id[key] for key in ids]
+
+
+def _add_what_they_share(messages: Collection[Message]) -> None:
+    """The sendings of those that are part of one; senders and templates of the others."""
+    chunks = Chunk.objects.select_related("sending__sender")
+    by_id = chunks.in_bulk({message.chunk_id for message in messages if message.chunk_id})
+    for message in messages:
+        if message.chunk_id is not None:
+            message.chunk = by_id[message.chunk_id]
+    prefetch_related_objects([message for message in messages if message.chunk_id is None], "sender", "version")
 
 
 def _providers_with_due() -> list[str]:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from notifications.models import Chunk, DeliveryReport, Message
 from notifications.services import settlement, states
-from notifications.services.rows import among, save_rows
+from notifications.services.rows import among, read_rows, save_rows
 from notifications.services.telling import news_of
 from wallets.services import News, emit_many
 
@@ -44,8 +44,8 @@ def lock_many(message_ids: Collection[int]) -> dict[int, Message]:
     chunks = set(wanted.filter(chunk__isnull=False).order_by().values_list("chunk_id", flat=True).distinct())
     if chunks:
         list(Chunk.objects.locked().filter(pk__in=chunks).values_list("pk"))
-    rows = wanted.select_for_update(no_key=True, of=("self",)).only(*SAVED, *READ).order_by("id")
-    locked = {message.pk: message for message in rows}
+    rows = wanted.select_for_update(no_key=True, of=("self",)).order_by("id")
+    locked = {message.pk: message for message in read_rows(rows, (*SAVED, *READ))}
     for message in locked.values():
         message.as_locked = saved_values(message)
     return locked
@@ -56,6 +56,7 @@ class Changes:
 
     def __init__(self, *, actor: str = "") -> None:
         self.actor = actor
+        self.now = timezone.now()  # one for all of them: what they have alike is written once
         self._touched: dict[int, Message] = {}
         self._given_back: list[Message] = []
         self._news: list[News] = []
@@ -69,7 +70,7 @@ class Changes:
         effect = states.effect_of(message.state, state)
         if effect == Effect.APPLIED:
             before, message.state = message.state, state
-            _note(message, timezone.now(), failure)
+            _note(message, self.now, failure)
             if settlement.give_back(message):
                 self._given_back.append(message)
             self._news += news_of(message, before=before)

@@ -41,10 +41,6 @@ def claim_seconds() -> float:
     return 3 * settings.PROVIDER_DEADLINE_SECONDS + TICK_SECONDS
 
 
-def first_look(message: Message) -> datetime:
-    return next_look(message, timezone.now())
-
-
 def next_look(message: Message, now: datetime) -> datetime:
     """The next moment to ask for a report; at the latest when the message expires."""
     since = asked_since(message)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.utils import timezone
 
 from notifications.models import DeliveryReport, Message
 from notifications.providers import Submitted
@@ -110,12 +109,12 @@ def receive_reports(reports: Sequence[Report]) -> None:
 def take(changes: Changes, message: Message, submitted: Submitted) -> None:
     """The provider has a locked message without an id, under this one: it is queued."""
     message.provider_message_id = submitted.id
-    message.accepted_at = timezone.now()
+    message.accepted_at = changes.now
     message.dispatch = Message.Dispatch.DONE
     message.call_deadline_at = None
     message.attempts = 0
     message.needs_staff = False
-    message.due_at = polling.first_look(message)
+    message.due_at = polling.next_look(message, changes.now)
     # Given up and given back meanwhile: the provider has it all the same, and somebody should know.
     message.is_contradicted = message.is_contradicted or message.is_final
     changes.touch(message)
