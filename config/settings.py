@@ -186,6 +186,7 @@ TICKS: dict[str, float] = {
     "notifications.tasks.dispatch_messages": 1,
     "notifications.tasks.settle_due_messages": 1,
     "notifications.tasks.settle_chunks": 0.5,
+    "notifications.tasks.finish_canceling": 2,
     "notifications.tasks.deliver_sandbox_reports": 0.5,
     "notifications.tasks.ask_about_templates": 60,
     "notifications.tasks.erase_old_texts": 300,

@@ -15,6 +15,11 @@ def settle_due_messages() -> int:
     return services.settle_due()
 
 
+def finish_canceling() -> int:
+    """Go on with sendings that are being canceled; returns with how many."""
+    return services.finish_canceling()
+
+
 def settle_chunks() -> int:
     """Capture, release and refund what sendings' messages say; returns how many chunks were settled."""
     return services.settle_chunks()

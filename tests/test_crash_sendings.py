@@ -3,19 +3,24 @@
 The database is durable here: what is proven is what production promises.
 """
 
+import contextlib
 import random
+import threading
 from collections.abc import Iterator
 from decimal import Decimal
+from http.client import HTTPException
 
 import pytest
 
 from tests.live import Saldo, kill, running, wait_for
-from tests.wire import V1
+from tests.wire import V1, Client
 
 pytestmark = pytest.mark.xdist_group("crash")
 
 KILLS = 10
 RECIPIENTS = 1_500  # of each sending: more than one chunk, and more than one batch
+MANY = 12_000
+LATER = "2099-01-01T00:00:00Z"
 DEPOSIT = Decimal(5_000)
 
 
@@ -50,6 +55,34 @@ def test_every_recipient_is_handed_over_once_when_the_worker_is_killed_while_it_
     assert in_flight > 0, "no kill hit a call: this proves nothing"
     prove_each_was_handed_over_once(fragile)
     prove_the_money(fragile)
+
+
+def test_a_sending_is_canceled_to_its_end_though_the_web_server_is_killed_half_way(fragile: Saldo) -> None:
+    client = fragile.client(fragile.customers(canceler=str(DEPOSIT))["canceler"])
+    recipients = [f"+4521{index:06}" for index in range(MANY)]
+    made = client.post(f"{V1}/sendings", json={"recipients": recipients, "text": "Hi", "scheduled_at": LATER})
+    assert made.status == 201, made.text
+    sending = made.json()["data"]["id"]
+    canceled = "SELECT count(*) FROM notifications_message WHERE state = 'canceled'"
+
+    request = threading.Thread(target=try_to_cancel, args=(client, sending), daemon=True)
+    request.start()
+    wait_for(lambda: fragile.value(canceled), "some of it is canceled", every=0.001)
+    fragile.kill_web()
+    assert fragile.value(canceled) < MANY, "the kill came too late: this proves nothing"
+    fragile.start_web()
+
+    status = "SELECT status FROM notifications_sending WHERE id = %s AND canceling_since IS NULL"
+    wait_for(lambda: fragile.value(status, sending) == "canceled", "a tick has canceled the rest", 60)
+    assert fragile.value(canceled) == MANY
+    assert fragile.value("SELECT sum(amount - released) FROM wallets_hold WHERE released > 0") == 0
+    audited = fragile.manage("audit_ledger", check=False)
+    assert audited.returncode == 0, audited.stdout
+
+
+def try_to_cancel(client: Client, sending: int) -> None:
+    with contextlib.suppress(OSError, HTTPException):  # its server dies
+        client.post(f"{V1}/sendings/{sending}/cancel")
 
 
 def calling(saldo: Saldo) -> int:

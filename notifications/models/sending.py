@@ -14,6 +14,10 @@ class SendingQuerySet(models.QuerySet["Sending"]):
         """Rows locked for a decision; inserts that refer to them go on."""
         return self.select_for_update(no_key=True, of=("self",))
 
+    def being_canceled(self) -> "SendingQuerySet":
+        """What is to be taken back, and is not all taken back yet."""
+        return self.filter(canceling_since__isnull=False)
+
 
 class Sending(models.Model):
     """One text to one or many recipients, by SMS or e-mail. Each recipient is a Message of its own.
@@ -65,6 +69,9 @@ class Sending(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
     sent_at = models.DateTimeField(null=True, blank=True, help_text="When the first of it was handed over.")
     closed_at = models.DateTimeField(null=True, blank=True, help_text="When the last recipient became final.")
+    canceling_since = models.DateTimeField(
+        null=True, blank=True, help_text="Nothing more of it is handed over; what waits is being canceled."
+    )
 
     objects = SendingQuerySet.as_manager()
 
@@ -83,6 +90,9 @@ class Sending(models.Model):
             models.Index(fields=("customer", "-id"), name="sending_by_customer"),
             models.Index(fields=("credential", "-id"), name="sending_by_credential"),
             models.Index(fields=("erase_after",), condition=Q(erased_at=None), name="sending_to_erase"),
+            models.Index(
+                fields=("canceling_since",), condition=Q(canceling_since__isnull=False), name="sending_to_cancel"
+            ),
         )
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models import F, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
-from notifications.models import Chunk, Message
+from notifications.models import Chunk, Message, Sending
 from notifications.services import answers, calling, pace, polling
 from notifications.services.rows import among, read_rows
 
@@ -97,6 +97,8 @@ def _claim(wanted: "QuerySet[Message]", *, limit: int | None = None) -> list[Mes
     A message's chunk is not locked for this: its money and its counters stay as they are.
     """
     rows = wanted.filter(dispatch=Dispatch.WAITING).exclude(state__in=Message.FINAL)
+    if taken_back := _being_canceled():
+        rows = rows.exclude(chunk__in=taken_back)
     free = rows.select_for_update(no_key=True, skip_locked=limit is not None, of=("self",))
     ids = list(free.values_list("pk", flat=True)[:limit])
     now = timezone.now()
@@ -108,6 +110,12 @@ def _claim(wanted: "QuerySet[Message]", *, limit: int | None = None) -> list[Mes
     by_id = {message.pk: message for message in read_rows(claimed, READ)}
     _add_what_they_share(by_id.values())
     return [by_id[key] for key in ids]
+
+
+def _being_canceled() -> list[int]:
+    """Chunks of which nothing more is handed over."""
+    rows = Chunk.objects.filter(sending__in=Sending.objects.being_canceled()).exclude(handed=F("recipients"))
+    return list(rows.values_list("pk", flat=True))
 
 
 def _add_what_they_share(messages: Collection[Message]) -> None:
