@@ -62,7 +62,7 @@ def test_a_sending_is_canceled_to_its_end_though_the_web_server_is_killed_half_w
     recipients = [f"+4521{index:06}" for index in range(MANY)]
     made = client.post(f"{V1}/sendings", json={"recipients": recipients, "text": "Hi", "scheduled_at": LATER})
     assert made.status == 201, made.text
-    sending = made.json()["data"]["id"]
+    sending = made.data["id"]
     canceled = "SELECT count(*) FROM notifications_message WHERE state = 'canceled'"
 
     request = threading.Thread(target=try_to_cancel, args=(client, sending), daemon=True)
@@ -72,8 +72,8 @@ def test_a_sending_is_canceled_to_its_end_though_the_web_server_is_killed_half_w
     assert fragile.value(canceled) < MANY, "the kill came too late: this proves nothing"
     fragile.start_web()
 
-    status = "SELECT status FROM notifications_sending WHERE id = %s AND canceling_since IS NULL"
-    wait_for(lambda: fragile.value(status, sending) == "canceled", "a tick has canceled the rest", 60)
+    ended = "SELECT status = 'canceled' AND canceling_since IS NULL FROM notifications_sending WHERE id = %s"
+    wait_for(lambda: fragile.value(ended, sending), "a tick has canceled the rest", 60)
     assert fragile.value(canceled) == MANY
     assert fragile.value("SELECT sum(amount - released) FROM wallets_hold WHERE released > 0") == 0
     audited = fragile.manage("audit_ledger", check=False)
