@@ -1,6 +1,7 @@
 """What others tell us of mails they took: an e-mail service by anymail's webhooks, a mail server by returned mail."""
 
 import hmac
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,11 @@ from notifications.services.mail_events import receive_mail_event, receive_retur
 
 WEBHOOKS = "api/webhooks/email"
 LARGEST_MAIL = 1024 * 1024
+# `550 5.1.1 The account does not exist`: the rest quotes addresses.
+SERVERS_CODES = re.compile(r"\s*(?:smtp;\s*)?([45][0-9]{2})?[ -]*([45]\.[0-9]{1,3}\.[0-9]{1,3})?")
+# Where the services say that a mail came back for now only; anymail calls it bounced as well.
+KINDS = ("event", "Type", "type")
+SOFT_BOUNCES = frozenset({"soft_bounce", "SoftBounce", "activity.soft_bounced", "blocked"})
 
 
 def esp_webhooks() -> list[URLPattern]:
@@ -56,9 +62,18 @@ def hear(sender: Any, event: AnymailTrackingEvent, esp_name: str, **facts: Any) 
             kind=event.event_type,
             sid=fitting_id(str(event.message_id or "")),
             reference=str((event.metadata or {}).get("message", "")),
-            code=str(event.reject_reason or ""),
+            code=_code(event),
             actor=f"provider:{esp_name.lower()}",
         )
+
+
+def _code(event: AnymailTrackingEvent) -> str:
+    """Why: anymail's reason or, without one, the codes of the receiving server. A full mailbox is nobody's end."""
+    told = event.esp_event if isinstance(event.esp_event, dict) else {}
+    if told.get("hard_bounce") is False or SOFT_BOUNCES.intersection(str(told.get(key)) for key in KINDS):
+        return "soft"
+    found = SERVERS_CODES.match(str(event.mta_response or ""))
+    return str(event.reject_reason or " ".join(filter(None, found.groups() if found else ())))
 
 
 class RawMail(BaseParser):

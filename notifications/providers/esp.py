@@ -75,7 +75,11 @@ def _within(seconds: float, work: Callable[[], Any]) -> Any:
 def _send(mail: EmailMultiAlternatives, deadline_seconds: float) -> None:
     try:
         timeout = (min(CONNECT_SECONDS, deadline_seconds), deadline_seconds)
-        get_connection(f"anymail.backends.{settings.EMAIL_ESP}.EmailBackend", timeout=timeout).send_messages([mail])
+        # What a service cannot take, such as our reference, is left out: its own id still names the mail.
+        backend = get_connection(
+            f"anymail.backends.{settings.EMAIL_ESP}.EmailBackend", timeout=timeout, ignore_unsupported_features=True
+        )
+        backend.send_messages([mail])
     except AnymailRecipientsRefused:
         raise ProviderError("recipient_refused", about_recipient=True) from None
     except AnymailAPIError as error:
