@@ -20,10 +20,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench.report import Line, _disconnect, callers, durable_database, load, say, say_machine
+from bench.serving import requests_a_second, web_server
 
 RATES = 20_000
 FEW = 1_000
 ROUNDS = 3
+CLIENTS = 8
 TEXT = "Your parcel is here."
 PAST = "2020-01-01T00:00:00Z"
 MIB = 1024
@@ -111,6 +113,20 @@ def measure_requests(key: str, many: int) -> None:
              at_most=1))  # fmt: skip
     one = callers(2, 3, lambda caller, number: calculate_request(key, 1))
     say(Line("calculate 1: whole requests, two workers", f"{one:,.0f}/s", "10 × 3,000 a minute", one / 500, at_least=1))
+    measure_http(key)
+
+
+def measure_http(key: str) -> None:
+    """The same over HTTP: the web server with its workers, and clients on connections that they keep."""
+    body = json.dumps({"message": TEXT, "recipients": [numbers(1)[0][1:]]})
+    request = (
+        f"POST /sendings/calculate HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    )
+    with web_server() as port:
+        rate, slowest = requests_a_second(port, request.encode(), clients=CLIENTS, seconds=10)
+    name = f"calculate 1 over HTTP, {CLIENTS} connections"
+    say(Line(name, f"{rate:,.0f}/s", f"10 × 3,000 a minute; p99 {1000 * slowest:.0f} ms", rate / 500, at_least=1))
 
 
 def request_in_a_process(key: str, many: int, queue) -> None:

@@ -37,6 +37,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     route("api/schema", SpectacularAPIView.as_view(), "schema"),
     route("api/docs", docs.docs, "docs"),
     route("api/docs/reference", docs.reference, "reference"),
+    # Tried in this order: first the contract that promises thousands of requests a minute.
+    path("", include("notifications.dialects.smsgic.urls")),
     path("", include("apikeys.api.urls")),
     path("", include("wallets.api.urls")),
     path("", include("activations.api.urls")),
@@ -47,7 +49,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("notifications.dialects.smsgist.urls")),
     path("", include("catalog.api.urls")),
     path("", include("notifications.dialects.plainsms.urls")),
-    path("", include("notifications.dialects.smsgic.urls")),
 ]
 
 

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.db import connection
+
 from catalog.services.notifications import quote_email
 from catalog.services.rates import Rate, rates_for
 from notifications.errors import NotPriced
-from wallets.models import Customer
 from wallets.services import quantize
 
 
@@ -48,7 +49,11 @@ class Priced:
 
 
 def tax_percent_of(customer_id: int) -> Decimal:
-    return Customer.objects.values_list("tax_percent", flat=True).get(pk=customer_id)
+    # Asked for with every price: as plain SQL, for a queryset takes thrice as long.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tax_percent FROM wallets_customer WHERE id = %s", [customer_id])
+        (found,) = cursor.fetchone()
+    return found
 
 
 def price_of(amount: Decimal, quantity: int, tax_percent: Decimal) -> tuple[Decimal, Decimal]:
