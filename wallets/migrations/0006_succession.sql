@@ -10,6 +10,13 @@ LANGUAGE sql AS $$
      WHERE wallet_id = payer AND (credential = who OR who = ANY (predecessors))
 $$;
 
+-- On our tables, as in 0004_spend_caps.sql.
+DO $$
+BEGIN
+    EXECUTE regexp_replace(pg_get_functiondef('wallets_uncount_spend'::regproc), '(?<!\.)\mwallets_spendcap\M',
+                           format('%I.\&', current_schema()), 'g');
+END $$;
+
 CREATE OR REPLACE FUNCTION wallets_spent_since(payer bigint, who text, since timestamptz) RETURNS numeric
 LANGUAGE sql STABLE AS $$
     WITH names AS (

@@ -64,7 +64,7 @@ def _copy(rows: Sequence[Posting], house: HouseAccounts) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT account_id, last_seq, balance, last_posted_at FROM wallets_wallet"
-            " WHERE account_id = ANY(%s) ORDER BY account_id FOR NO KEY UPDATE",
+            " WHERE account_id = ANY(%s::bigint[]) ORDER BY account_id FOR NO KEY UPDATE",
             [list({posting.wallet_id for posting in rows})],
         )
         wallets = {wallet: state for wallet, *state in cursor.fetchall()}

@@ -61,7 +61,7 @@ def emit_many(news: Sequence[News], *, object_type: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT object_id, max(sequence) FROM wallets_event"
-            " WHERE object_type = %s AND object_id = ANY(%s) GROUP BY object_id",
+            " WHERE object_type = %s AND object_id = ANY(%s::bigint[]) GROUP BY object_id",
             [object_type, [each.object_id for each in news]],
         )
         last = Counter(dict(cursor.fetchall()))

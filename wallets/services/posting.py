@@ -4,14 +4,18 @@ The triggers of `0002_ledger.sql` move the wallet and the hold in the same state
 what must not be; this module only words the request.
 """
 
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from decimal import Decimal
-from operator import attrgetter
+from functools import cache
+from operator import attrgetter, itemgetter
 from typing import Any
 
-from django.db import DataError, IntegrityError, connection, transaction
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, DataError, IntegrityError, connection, connections, transaction
+from django.db.backends.utils import CursorWrapper
+from psycopg import Cursor
 
 from wallets.errors import ReferenceConflict
 from wallets.models import Transaction
@@ -77,7 +81,11 @@ _FACTS = tuple(field.name for field in fields(Posting))[2:]  # all but the two s
 _facts_of = attrgetter(*_FACTS)
 COLUMNS = ", ".join(("debit_id", "credit_id", *_FACTS))
 _MODEL_FIELDS = [field.attname for field in Transaction._meta.concrete_fields]
-_MODEL_COLUMNS = ", ".join(f'"{field.column}"' for field in Transaction._meta.concrete_fields)
+# What the database makes of a posting; the rest it keeps as it is given. (An amount comes back with all its places.)
+_ROUNDED = ("amount", "original_amount", "rate")
+_MADE = tuple(name for name in _MODEL_FIELDS if name not in _FACTS or name in _ROUNDED)
+_IN_ROW = {name: place for place, name in enumerate((*_FACTS, *_MADE))}
+_in_model_order = itemgetter(*(_IN_ROW[name] for name in _MODEL_FIELDS))
 _HOUSE = "(SELECT id FROM wallets_account WHERE code = %s AND currency = %s)"  # NULL where there is none:
 HOUSE_ACCOUNT_MISSING = "transaction_has_two_accounts"
 
@@ -128,18 +136,43 @@ def savepoint_if_inside() -> AbstractContextManager[None]:
 
 
 def _insert(posting: Posting) -> Transaction:
-    sides: list[str] = []
     parameters: list[int | str] = []
     for side in (posting.debit, posting.credit):
-        sides.append("%s" if isinstance(side, int) else _HOUSE)
         parameters += [side] if isinstance(side, int) else [side, posting.currency]
-    values = ", ".join([*sides, *["%s"] * len(_FACTS)])
-    with connection.cursor() as cursor:
+    facts = _facts_of(posting)
+    with _prepared() as cursor:
         cursor.execute(
-            f"INSERT INTO wallets_transaction ({COLUMNS}) VALUES ({values}) RETURNING {_MODEL_COLUMNS}",  # noqa: S608
-            [*parameters, *_facts_of(posting)],
+            _statement(isinstance(posting.debit, int), isinstance(posting.credit, int)), [*parameters, *facts]
         )
-        return Transaction.from_db(connection.alias, _MODEL_FIELDS, cursor.fetchone())
+        return Transaction.from_db(connection.alias, _MODEL_FIELDS, _in_model_order(facts + cursor.fetchone()))
+
+
+@cache
+def _statement(debit_is_wallet: bool, credit_is_wallet: bool) -> str:
+    """The INSERT for sides that are wallets, or codes of house accounts."""
+    sides = ["%s" if is_wallet else _HOUSE for is_wallet in (debit_is_wallet, credit_is_wallet)]
+    values = ", ".join([*sides, *["%s"] * len(_FACTS)])
+    return f"INSERT INTO wallets_transaction ({COLUMNS}) VALUES ({values}) RETURNING {', '.join(_MADE)}"  # noqa: S608
+
+
+@contextmanager
+def _prepared() -> Iterator[CursorWrapper]:
+    """A cursor whose statements the server parses once; Django's own sends each as a new text, values and all.
+
+    Only in here: a connection that prepares also keeps the texts of what it might prepare, however long they are.
+    """
+    ours = connections[DEFAULT_DB_ALIAS]
+    if settings.DATABASE_POOLER or ours.queries_logged:
+        with ours.cursor() as cursor:
+            yield cursor
+        return
+    ours.close_if_health_check_failed()
+    ours.ensure_connection()
+    ours.connection.prepare_threshold = 0
+    try:
+        yield CursorWrapper(Cursor(ours.connection), ours)
+    finally:
+        ours.connection.prepare_threshold = None
 
 
 def already_posted(batch: Sequence[Posting]) -> dict[str, Transaction]:

@@ -111,6 +111,38 @@ def test_one_charge_is_one_statement():
     assert [statement["sql"].split()[0] for statement in statements] == ["INSERT"]
 
 
+def test_postings_are_prepared_and_nothing_else_is():
+    wallet = make_wallet("10")
+    for _ in range(3):
+        spend(wallet, "1")
+        balance_of(wallet)
+    assert {sql.split("(")[0] for sql in prepared()} == {"INSERT INTO wallets_transaction "}
+
+
+def test_nothing_is_prepared_behind_a_pooler(settings):
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+    settings.DATABASE_POOLER = True
+    assert spend(make_wallet("10"), "1").balance_after == 9
+    assert prepared() == []
+
+
+def prepared():
+    """The statements that the server keeps prepared for this connection."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements ORDER BY name")
+        return [sql for (sql,) in cursor.fetchall()]
+
+
+def test_what_is_returned_is_what_is_stored():
+    wallet = make_wallet("10")
+    conversion = {"original_amount": Decimal("2.5"), "original_currency": "EUR", "rate": Decimal("1.2")}
+    posted = post(posting(wallet, "3", journal="j", description="d", actor="staff:x", credential="k", **conversion))
+    stored = Transaction.objects.get(pk=posted.pk)
+    for field in Transaction._meta.concrete_fields:
+        assert str(getattr(posted, field.attname)) == str(getattr(stored, field.attname)), field.name
+
+
 def test_a_deposit_emits_one_event_however_often_it_is_repeated():
     wallet = make_wallet()
     for _ in range(3):
