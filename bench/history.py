@@ -1,10 +1,13 @@
 """Reads and size as the history grows: neither may depend on how long it is."""
 
 import random
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS as DEFAULT
+from django.db import connection, connections
 from django.db.models import Max
 
 from bench.books import Books
@@ -16,32 +19,47 @@ READS = 2_000
 PAGE = 50
 
 
-def history(books: Books, transactions: int) -> None:
-    """Measure reads on the history that is there, grow it, and measure them again."""
+def history(books: Books, cluster: "object", transactions: int) -> None:
+    """Grow the history and read it, in turns with a copy of the books from before it grew."""
     settle()
-    short = count()
-    before = reads_ms(books)
+    short = Copy(books, cluster)
     grow(books, transactions)
     settle()
-    for word, was, now in zip(("balance", "balance at a moment"), before, reads_ms(books), strict=True):
-        name = f"{word}, {count():,} transactions"
-        say(Line(name, f"{now:.2f} ms", f"{short:,}: {was:.2f} ms", now / was, at_most=1.3))
+    reads = [partial(read, *of) for read in (balance, balance_as_of) for of in ((DEFAULT, books.wallets), short)]
+    now, was, now_as_of, was_as_of = medians_ms(READS, *reads)
+    for name, long, before in (("balance", now, was), ("balance at a moment", now_as_of, was_as_of)):
+        against = f"{short.transactions:,}: {before:.2f} ms"
+        say(Line(f"{name}, {count():,} transactions", f"{long:.2f} ms", against, long / before, at_most=1.3))
     pages(books)
     size()
 
 
-def reads_ms(books: Books) -> list[float]:
-    return medians_ms(READS, lambda: balance(books), lambda: balance_as_of(books))
+class Copy:
+    """The books as they are now, in a database of their own beside the one that grows."""
+
+    alias = "short"
+
+    def __init__(self, books: Books, cluster: "object") -> None:
+        self.transactions, self.wallets = count(), list(Wallet.objects.order_by("pk"))
+        connection.close()  # a database is copied while nobody uses it
+        name = f"short_{books.run}"
+        address = ("-h", str(cluster.socket_folder), "-U", "postgres", "-O", connection.settings_dict["USER"])
+        copied = cluster.run("createdb", *address, "-S", "file_copy", "-T", connection.settings_dict["NAME"], name)
+        assert copied.returncode == 0, copied.stderr
+        connections.settings[self.alias] = connection.settings_dict | {"NAME": name}
+
+    def __iter__(self) -> Iterator[object]:
+        return iter((self.alias, self.wallets))
 
 
-def balance(books: Books) -> Decimal:
-    return Wallet.objects.get(pk=random.choice(books.ids)).available
+def balance(alias: str, wallets: list[Wallet]) -> Decimal:
+    return Wallet.objects.using(alias).get(pk=random.choice(wallets).pk).available
 
 
-def balance_as_of(books: Books) -> Decimal:
-    wallet = random.choice(books.wallets)
+def balance_as_of(alias: str, wallets: list[Wallet]) -> Decimal:
+    wallet = random.choice(wallets)
     moment = wallet.created_at + (wallet.last_posted_at - wallet.created_at) * random.random()
-    return Transaction.objects.balance_as_of(wallet.pk, moment + timedelta(microseconds=1))
+    return Transaction.objects.using(alias).balance_as_of(wallet.pk, moment + timedelta(microseconds=1))
 
 
 def pages(books: Books) -> None:

@@ -114,14 +114,14 @@ def main() -> None:
         say_machine()
         books = Books(wallets)
         if asked.history:
-            history(books, asked.history)
+            history(books, cluster, asked.history)
             return
         hordak = Hordak(asked.hordak, cluster, wallets) if asked.hordak.exists() and not asked.quick else None
         if hordak is None:
             print("(django-hordak is not measured: see --help)")
         singles(books, cluster, hordak, rounds, seconds)
         batches(books, hordak, rounds, (100, 1_000) if asked.quick else BATCHES)
-        history(books, 5_000 if asked.quick else 1_000_000)
+        history(books, cluster, 5_000 if asked.quick else 1_000_000)
         print(f"load average {load()}")
 
 
