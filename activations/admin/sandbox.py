@@ -17,6 +17,7 @@ from wallets.admin.pages import ReadOnlyPage
 class SandboxNumberAdmin(ReadOnlyPage):
     list_display = ("phone", "service_name", "code", "texts_delivered", "texts", "next_text")
     search_fields = ("phone",)
+    search_help_text = "Start of a number"
     sortable_by = ()
     fields = (
         "phone",

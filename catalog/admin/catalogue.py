@@ -54,6 +54,7 @@ class CountryAdmin(KeptAdmin):
     list_editable = ("is_enabled",)
     list_filter = ("is_enabled",)
     search_fields = ("name", "code")
+    search_help_text = "Name or ISO code"
     readonly_fields = ("code", "alpha3", "name", "dial_code")
     ordering = ("name",)
 
@@ -82,6 +83,7 @@ class OperatorAdmin(ModelAdmin):
     list_filter = ("is_active",)
     list_select_related = ("country",)
     search_fields = ("name", "mcc", "country__name", "country__code")
+    search_help_text = "Name, MCC, or country"
     autocomplete_fields = ("country",)
 
 
@@ -90,6 +92,7 @@ class ServiceAdmin(KeptAdmin):
     list_display = ("name", "slug", "min_quantity", "max_quantity", "is_active")
     list_filter = ("is_active",)
     search_fields = ("name", "slug")
+    search_help_text = "Name, or the word that customers send"
     prepopulated_fields = {"slug": ("name",)}  # noqa: RUF012
 
 
@@ -153,6 +156,7 @@ class OfferAdmin(PricedAdmin, ImportExportModelAdmin):
     list_filter = ("is_active", "provider", "multiple_sms", ("service", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("service", "country")
     search_fields = ("service__name", "service__slug", "country__name", "country__code")
+    search_help_text = "Service or country"
     autocomplete_fields = ("service", "country")
     fields = (
         "service", "country", "provider", "cost", "cost_currency", "ttl_seconds", "multiple_sms", "stock",
@@ -194,6 +198,7 @@ class MonthlyNumberPlanAdmin(PricedAdmin):
     list_filter = ("is_active", "provider")
     list_select_related = ("country",)
     search_fields = ("country__name", "country__code", "provider")
+    search_help_text = "Country or provider"
     autocomplete_fields = ("country",)
     fields = ("country", "provider", "cost", "cost_currency", "is_active", "price_history")
 
@@ -226,6 +231,7 @@ class PriceAdmin(KeptAdmin):
         "customer",
     )  # fmt: skip
     search_fields = ("product__offer__service__slug", "product__offer__country__code", "customer__name", "note")
+    search_help_text = "Service, country code, customer, or why"
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -251,6 +257,7 @@ class PriceAdmin(KeptAdmin):
 class PriceListAdmin(KeptAdmin):
     list_display = ("name", "is_default")
     search_fields = ("name",)
+    search_help_text = "Name"
 
 
 @admin.register(CustomerPricing)
@@ -261,6 +268,7 @@ class CustomerPricingAdmin(ModelAdmin):
     list_filter = ("price_list",)
     list_select_related = ("customer", "price_list")
     search_fields = ("customer__name", "customer__email")
+    search_help_text = "Customer"
     raw_id_fields = ("customer",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: CustomerPricing | None = None) -> tuple[str, ...]:

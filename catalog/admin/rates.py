@@ -71,6 +71,7 @@ class SmsDestinationAdmin(PricedAdmin):
     list_per_page = 50
     ordering = ("country__name", "mcc", "mnc")
     search_fields = ("country__name", "=country__code", "operator", "=mcc", "^prefixes__digits")
+    search_help_text = "Country, network, MCC, or start of a prefix"
     autocomplete_fields = ("country",)
     fields = ("country", "mcc", "mnc", "operator", "cost", "cost_currency", "is_active", "price_history")
     inlines = (PrefixInline,)

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
+from django.utils.html import format_html
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
@@ -59,11 +60,20 @@ class MessageDialog(ReasonDialog):
         ]
 
 
+def note_on(row: Message) -> str:
+    """What a reader of the list must not overlook."""
+    if row.needs_staff:
+        return badge("Needs staff", "danger")
+    if row.is_contradicted:
+        return badge("Contradicted", "warning")
+    return badge({"test": "Test", "dryrun": "Dry run"}.get(row.mode, ""), "info")
+
+
 @admin.register(Message)
 class MessageAdmin(ReadOnlyPage):
     list_display = (
-        "number", "shown_state", "channel", "to", "what", "shown_customer", "price_money", "shown_billing", "created",
-        "notes",
+        "number", "state_and_notes", "channel", "to", "what", "shown_customer", "price_money", "shown_billing",
+        "created",
     )  # fmt: skip
     list_display_links = ("number",)
     list_filter = (
@@ -151,13 +161,9 @@ class MessageAdmin(ReadOnlyPage):
     def created(self, row: Message) -> str:
         return moment(row.created_at)
 
-    @display(description="Note", empty_value="")
-    def notes(self, row: Message) -> str | None:
-        if row.needs_staff:
-            return badge("Needs staff", "danger")
-        if row.is_contradicted:
-            return badge("Contradicted", "warning")
-        return badge({"test": "Test", "dryrun": "Dry run"}.get(row.mode, ""), "info") or None
+    @display(description="State")
+    def state_and_notes(self, row: Message) -> str:
+        return format_html("{} {}", self.shown_state(row), note_on(row))
 
     @display(description="Text erased after")
     def erase(self, row: Message) -> str:

@@ -173,7 +173,7 @@ class Transaction(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.amount.normalize():f} {self.currency} ({self.reference})"
+        return f"{self.amount.normalize():f} {self.currency} ({self.reference})"
 
 
 class Entry(models.Model):
