@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from notifications.services.sendings.money import GIVES_BACK, OWED
+from notifications.services.sendings.money import FREE_AND_SENT, GIVES_BACK, OWED
 from wallets.services.audit import Check
 
 # A chunk's messages, by what became of their money and of themselves.
@@ -13,7 +13,7 @@ _BY_CHUNK = """
            coalesce(sum(price) FILTER (WHERE billing = 'released'), 0) AS released,
            coalesce(sum(price) FILTER (WHERE billing = 'refunded'), 0) AS refunded,
            coalesce(sum(tax) FILTER (WHERE billing = 'charged'), 0) AS tax,
-           coalesce(sum(cost) FILTER (WHERE billing IN ('charged', 'refunded')), 0) AS cost,
+           coalesce(sum(cost) FILTER (WHERE billing IN ('charged', 'refunded') OR is_free_cost_booked), 0) AS cost,
            count(*) AS messages,
            count(*) FILTER (WHERE dispatch = 'done') AS handed,
            count(*) FILTER (WHERE state IN ('delivered', 'read')) AS reached,
@@ -64,6 +64,13 @@ def _money_checks() -> Iterator[Check]:
     yield Check(
         "What a provider is expected to take for a chunk is booked as it is captured",
         _booked("cost", "cost", "(t.debit_id = a.id)::int", "expense:provider"),
+    )
+
+    yield Check(
+        "What a provider takes for settled messages that nobody pays for is booked",
+        f"""SELECT format('message %s of chunk %s is not booked: %s', id, chunk_id, cost) FROM notifications_message
+             WHERE chunk_id IN (SELECT id FROM notifications_chunk WHERE settle_at IS NULL)
+               AND NOT is_free_cost_booked AND {FREE_AND_SENT}""",  # noqa: S608
     )
 
 

@@ -120,6 +120,9 @@ class Message(models.Model):
     billing = models.CharField(max_length=10, choices=Billing, default=Billing.CHARGED)
     cost = money(null=True, blank=True, help_text="What the provider took; empty until it says so.")
     cost_currency = models.CharField(max_length=3, blank=True)
+    is_free_cost_booked = models.BooleanField(
+        default=False, db_default=False, help_text="Free, and what it costs us at the provider is in the books."
+    )
 
     provider = models.CharField(max_length=32)
     provider_message_id = models.CharField(

@@ -25,6 +25,9 @@ GIVES_BACK = f"""(state IN ({", ".join(f"'{state.value}'" for state in sorted(NE
     OR (state IN ('undelivered', 'expired') AND refund_undelivered)
     OR (state = 'expired' AND sent_at IS NULL))"""
 OWED = f"(state IN ('sent', 'delivered', 'read', 'undelivered', 'expired') AND NOT {GIVES_BACK})"
+# Nobody pays for it, the provider had it all the same; the sandbox only plays outside live mode.
+FREE_AND_SENT = """(billing = 'free' AND cost > 0 AND (sent_at IS NOT NULL OR delivered_at IS NOT NULL)
+    AND (mode = 'live' OR provider <> 'sandbox'))"""
 MINE = "FROM notifications_message WHERE chunk_id = %s"
 
 
@@ -48,20 +51,19 @@ def hold(sending: Sending, chunk: Chunk, amount: Decimal, *, actor: str) -> Hold
 
 def settle(chunk: Chunk) -> None:
     """Bring the money of a locked chunk to where its messages are."""
-    held = chunk.hold
-    if held is None:
-        return
-    number = chunk.settlements + 1
-    _capture(chunk, held, number)
-    _release(chunk, held, number)
-    _refund(chunk, number)
+    held, number = chunk.hold, chunk.settlements + 1
+    if held is not None:
+        _capture(chunk, held, number)
+        _release(chunk, held, number)
+        _refund(chunk, number)
+    _book_free_costs(chunk, number)
 
 
 def _capture(chunk: Chunk, held: Hold, number: int) -> None:
     owed = _sum(chunk, "held", OWED)
     if owed is None:
         return
-    _book_costs(chunk, number)
+    _book_costs(chunk, f"billing = 'held' AND {OWED}", f"cost:{number}")
     charged = capture(
         hold=held, amount=owed.price, kind=kind_of(chunk.sending), reference=f"chunk:{chunk.pk}:capture:{number}",
         account=_revenue(chunk.sending), description=description(chunk.sending),
@@ -98,20 +100,33 @@ def _refund(chunk: Chunk, number: int) -> None:
     _bill(chunk, "refunded", "charged", GIVES_BACK)
 
 
-def _book_costs(chunk: Chunk, number: int) -> None:
-    """What the provider is expected to take for what is captured now: between house accounts."""
-    for provider, currency, cost in _rows(
-        f"SELECT provider, cost_currency, sum(cost) {MINE} AND billing = 'held' AND {OWED}"
+def _book_free_costs(chunk: Chunk, number: int) -> None:
+    """Of tests that went out for real, and of what has no price."""
+    unbooked = f"NOT is_free_cost_booked AND {FREE_AND_SENT}"
+    if _book_costs(chunk, unbooked, f"cost_free:{number}"):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"UPDATE notifications_message SET is_free_cost_booked = true WHERE chunk_id = %s AND {unbooked}",  # noqa: S608
+                [chunk.pk],
+            )
+
+
+def _book_costs(chunk: Chunk, condition: str, word: str) -> bool:
+    """What the provider is expected to take for these: between house accounts. False where it is nothing."""
+    costs = _rows(
+        f"SELECT provider, cost_currency, sum(cost) {MINE} AND {condition}"
         " GROUP BY provider, cost_currency HAVING sum(cost) > 0 ORDER BY provider, cost_currency",
         [chunk.pk],
-    ):  # fmt: skip
+    )
+    for provider, currency, cost in costs:
         post(
             Posting(
                 debit=PROVIDER_COSTS, credit=f"payable:{provider}", amount=cost, currency=currency,
-                kind="provider_cost", reference=f"chunk:{chunk.pk}:cost:{number}:{currency}",
+                kind="provider_cost", reference=f"chunk:{chunk.pk}:{word}:{currency}",
                 description=description(chunk.sending), journal=journal_of(chunk.sending), actor=f"provider:{provider}",
             )
         )  # fmt: skip
+    return bool(costs)
 
 
 def _post_tax(chunk: Chunk, amount: Decimal, *, debit: str, credit: str, reference: str) -> None:
