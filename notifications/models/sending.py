@@ -26,7 +26,7 @@ class Sending(models.Model):
     """
 
     class Status(models.TextChoices):
-        DRAFT = "draft", "Draft"  # prepared by staff; nothing is held, nothing is sent
+        DRAFT = "draft", "Draft"  # a word of SMSGIC's reference: nothing here makes one
         PENDING = "pending", "Pending"  # scheduled, or none of it handed to a provider yet
         PROCESSING = "processing", "Processing"  # some of it handed over, some not yet
         SENT = "sent", "Sent"  # all of it handed over; reports are awaited

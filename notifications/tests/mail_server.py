@@ -13,10 +13,14 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 
 class MailServer:
-    """Keeps what it takes. `at` says what it answers at `rcpt` and `data`; `cut` and `hang` are such answers."""
+    """Keeps what it takes. `at` says what it answers at `rcpt` and `data`; `cut` and `hang` are such answers.
+
+    `for_recipient` says so of one recipient alone.
+    """
 
     def __init__(self) -> None:
         self.at: dict[str, Any] = {}
+        self.for_recipient: dict[str, dict[str, str]] = {}
         self.envelopes: list[Envelope] = []
         self.logins: list[tuple[bytes, bytes]] = []
         self.connections = 0
@@ -45,14 +49,14 @@ class MailServer:
 
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, to: str, options: Any) -> str:
         envelope.rcpt_tos.append(to)
-        return await self._answer("rcpt", server)
+        return await self._answer("rcpt", server, to)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         self.envelopes.append(envelope)
-        return await self._answer("data", server)
+        return await self._answer("data", server, envelope.rcpt_tos[-1])
 
-    async def _answer(self, stage: str, server: SMTP) -> str:
-        told = self.at.get(stage, "250 OK")
+    async def _answer(self, stage: str, server: SMTP, to: str) -> str:
+        told = self.for_recipient.get(to, self.at).get(stage, "250 OK")
         if told == "cut":
             server.transport.abort()
         if told == "hang":

@@ -150,3 +150,29 @@ def test_a_mail_whose_answer_is_lost_is_unknown_and_never_sent_twice(buyer, serv
     message.refresh_from_db()
     assert (message.dispatch, message.billing, len(server.envelopes)) == ("unknown", "held", 1)
     assert differences() == []
+
+
+@pytest.mark.parametrize("calls_at_once", [1, 4])
+def test_a_sending_shares_its_connections_and_one_that_dies_takes_only_its_own_mail(
+    buyer, server, settings, calls_at_once
+):
+    settings.PROVIDER_CALLS_AT_ONCE = calls_at_once
+    nobody, cut, dropped = "nobody@example.org", "cut@example.org", "dropped@example.org"
+    server.for_recipient = {
+        nobody: {"rcpt": "550 5.1.1 Nobody"}, cut: {"data": "cut"}, dropped: {"rcpt": "cut"},
+    }  # fmt: skip
+    others = [f"reader{number}@example.org" for number in range(30)]
+    sending = send(buyer, *others[:10], cut, *others[10:20], nobody, dropped, *others[20:])
+
+    services.dispatch_due(seconds=60)
+    services.settle_chunks()
+
+    assert outcome(sending) == dict.fromkeys(others, "sent charged") | {
+        nobody: "rejected released", cut: "accepted held", dropped: "accepted held",
+    }  # fmt: skip
+    where = dict(Message.objects.filter(to__in=[cut, dropped]).values_list("to", "dispatch"))
+    assert where == {cut: "unknown", dropped: "waiting"}  # the server may have the one, and has not the other
+    # A line is left after a mail that went wrong on it, and no mail is given twice.
+    assert server.connections <= calls_at_once + 5
+    assert sorted(envelope.rcpt_tos[-1] for envelope in server.envelopes) == sorted([*others, cut])
+    assert differences() == []
