@@ -1,8 +1,9 @@
-"""What no page of the back office has to look at."""
+"""What is refused before any view looks at it."""
 
 from collections.abc import Callable
+from typing import NoReturn
 
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
 
@@ -18,3 +19,8 @@ class RefuseNulMiddleware:
         ):
             raise BadRequest("There is a NUL byte in this address.")
         return self.get_response(request)
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> NoReturn:
+    """A form without its token, or something that is no form posted to a page: answered as any other 403."""
+    raise PermissionDenied(reason)

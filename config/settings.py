@@ -49,6 +49,7 @@ DEBUG = ENV.bool("SALDO_DEBUG", default=False)
 PUBLIC_BASE_URL = ENV.str("PUBLIC_BASE_URL", default=f"http://127.0.0.1:{ENV.int('PORT', default=8000)}").rstrip("/")
 ALLOWED_HOSTS = ENV.list("ALLOWED_HOSTS", default=[] if PRODUCTION else ["*"])
 CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
+CSRF_FAILURE_VIEW = "config.refusals.csrf_failed"
 # How many proxies of ours stand in front: that many X-Forwarded-For entries are believed.
 NUM_PROXIES = ENV.int("NUM_PROXIES", default=0)
 

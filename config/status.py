@@ -9,6 +9,7 @@ import psycopg
 import structlog
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn
 
@@ -17,10 +18,11 @@ TIMEOUT_SECONDS = 2
 log = structlog.get_logger(__name__)
 
 
+@csrf_exempt
 def status(request: HttpRequest) -> JsonResponse:
     """`["OK"]`, or 503 `["DOWN"]` when the database does not answer within 2 seconds. No key needed."""
     if request.method not in {"GET", "HEAD"}:
-        return JsonResponse({"message": "Method not allowed.", "error": "method_not_allowed"}, status=405)
+        return JsonResponse({"message": "Method not allowed."}, status=405, headers={"Allow": "GET, HEAD"})
     up = database_answers()
     return JsonResponse(["OK"] if up else ["DOWN"], safe=False, status=200 if up else 503)
 

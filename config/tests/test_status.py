@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import connection
+from django.test import Client
 
 from config import database, status
 from config.database import Cluster
@@ -65,7 +66,18 @@ def test_an_absent_database_is_down(client, server):
 
 def test_it_needs_no_key_and_takes_no_other_method(client, server):
     assert client.head("/status").status_code == 200
-    assert client.post("/status").status_code == 405
+    refused = Client(enforce_csrf_checks=True).post("/status")
+    assert (refused.status_code, refused.json()) == (405, {"message": "Method not allowed."})
+
+
+def test_what_is_posted_to_a_page_is_refused_without_html_for_programs():
+    client = Client(enforce_csrf_checks=True)
+    for path in ("/api/docs", "/api/docs/reference", "/t/c", "/admin/login/"):
+        refused = client.post(path)
+        assert (refused.status_code, refused.headers["Content-Type"]) == (403, "application/json")
+        assert refused.json()["error"] == "forbidden"
+    page = client.post("/admin/login/", headers={"accept": "text/html"})
+    assert (page.status_code, page.headers["Content-Type"]) == (403, "text/html; charset=utf-8")
 
 
 def test_it_carries_no_password_into_the_log(server, monkeypatch, caplog):
