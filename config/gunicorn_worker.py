@@ -1,5 +1,5 @@
-"""gunicorn's threaded worker with the three things it lacks: a deadline for requests, one for slow
-clients, and fairness between workers.
+"""gunicorn's threaded worker with the four things it lacks: a deadline for requests, one for slow
+clients, fairness between workers, and a refusal that programs can read.
 
 Stock gthread never ends a request that hangs: its timeout watches the main loop alone. And its
 keep-alive connections stay where they were accepted, so a burst of clients can end up on one
@@ -7,6 +7,7 @@ worker while the others idle (measured: half the throughput).
 """
 
 import contextlib
+import json
 import os
 import socket
 import sys
@@ -16,6 +17,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
+from gunicorn import util
 from gunicorn.workers.gthread import ThreadWorker
 
 # A client has this long to send its request; the application this long to answer.
@@ -25,6 +27,26 @@ GRACE_SECONDS = 2.0  # for a thread whose client is gone to notice and end
 DRAIN_SECONDS = 3  # for the others, before a worker with a stuck thread is replaced
 # A worker that holds connections waits this much for each before it accepts one more.
 STEP_ASIDE_SECONDS, STEP_ASIDE_MOST = 0.0005, 8
+
+REFUSALS = {
+    400: ("malformed", "The request could not be understood."),
+    414: ("address_too_long", "The address is too long. Send a form or JSON in the body instead."),
+    431: ("headers_too_large", "The headers are too large."),
+}
+
+
+def write_refusal(connection: Any, status: int, reason: str, _: str) -> None:
+    """Refuse what could not be read. Its path is not known, so this is what every contract understands of a no.
+
+    gunicorn's own page is HTML, and repeats what was sent.
+    """
+    code, message = REFUSALS.get(status, (reason.lower().replace(" ", "_"), f"{reason}."))
+    body = json.dumps({"status": "error", "message": message, "error": code, "data": None})
+    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    util.write_nonblock(connection, f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+
+
+util.write_error = write_refusal
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A real gunicorn with our worker, in front of an application that hangs when asked to."""
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -77,3 +78,21 @@ def test_a_client_that_never_finishes_its_request_is_let_go(server):
     with socket.create_connection(server, timeout=20) as slow:
         slow.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
         assert slow.recv(1000) == b""
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status", "code"),
+    [
+        (b'GET /rates?{"country":"C\xc3\xb4te"} HTTP/1.1', 400, "malformed"),
+        (b"GET / HTTP/1.1\r\nCANARY here: 1", 400, "malformed"),
+        (b"GET /" + b"x" * 9_000 + b" HTTP/1.1", 414, "address_too_long"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_json_and_not_repeated(server, request_line, status, code):
+    with socket.create_connection(server, timeout=20) as wire:
+        wire.sendall(request_line + b"\r\nHost: x\r\n\r\n")
+        head, _, body = b"".join(iter(lambda: wire.recv(65536), b"")).partition(b"\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"Content-Type: application/json" in head
+    assert json.loads(body)["error"] == code
+    assert b"CANARY" not in body
