@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +16,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from config.errors import DomainError, InvalidInput
+from config.numbers import plain
 
 log = structlog.get_logger(__name__)
 
@@ -85,7 +87,7 @@ def problem_of(error: Exception) -> Problem:
 
 
 def _domain_problem(error: DomainError) -> Problem:
-    facts = dict(error.facts)
+    facts = {name: plain(value) if isinstance(value, Decimal) else value for name, value in error.facts.items()}
     retry_after = facts.pop("retry_after_seconds", None)
     headers = {"Retry-After": str(retry_after)} if retry_after is not None else {}
     errors = error.errors if isinstance(error, InvalidInput) else None
