@@ -9,5 +9,6 @@ urlpatterns = [
     route("rates", views.Rates.as_view(), "smsgic-rates"),
     route("sendings", views.Sendings.as_view(), "smsgic-sendings"),
     route("sendings/calculate", views.Calculate.as_view(), "smsgic-calculate"),
-    route("sendings/{sending_id}", views.SendingDetail.as_view(), "smsgic-sending"),
+    # A slug: what is no id names no sending, and is answered as the reference prints it.
+    route("sendings/{sending_id:slug}", views.SendingDetail.as_view(), "smsgic-sending"),
 ]

@@ -1,5 +1,6 @@
 """SMSGIC: balance, senders, rates, calculations and sendings."""
 
+import re
 from typing import Any
 
 from django.http import HttpResponse
@@ -10,6 +11,7 @@ from apikeys.api.base import idempotent, scoped
 from apikeys.models import Scope
 from catalog.models import Country
 from catalog.services.rates import rate_rows
+from config.api.views import ID
 from config.errors import DomainError, InvalidInput, NotFound
 from notifications.dialects.smsgic import asked, shown
 from notifications.dialects.smsgic.base import FIELD_BY_CODE, GicView
@@ -66,7 +68,7 @@ class Sendings(GicView):
 
 class SendingDetail(GicView):
     def get(self, request: Request, sending_id: str) -> Response:
-        sending = mine(self).filter(pk=sending_id).first()
+        sending = mine(self).filter(pk=sending_id).first() if re.fullmatch(ID, sending_id) else None
         if sending is None:
             raise NotFound(f"No query results for model {sending_id}")
         return Response({"sending": shown.detailed(sending)})

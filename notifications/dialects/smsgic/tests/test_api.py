@@ -98,6 +98,12 @@ def test_e_mail_is_not_in_the_list_and_a_stranger_sees_nothing(api, customer):
     assert api.get(SENDINGS).json() == {"sendings": []}
 
 
+@pytest.mark.parametrize("named", ["0", "301", "abc", "-1", "9" * 30])
+def test_what_is_no_sending_is_told_in_the_printed_words(api, named):
+    answer = api.get(f"{SENDINGS}/{named}")
+    assert (answer.status_code, answer.json()) == (404, {"message": f"No query results for model {named}"})
+
+
 def test_senders_are_the_customers_approved_ones_and_the_houses(api, customer):
     own = Sender.objects.create(customer=customer, channel="sms", address="MegaShop", status="approved", provider="x")
     for address, facts in {
