@@ -87,13 +87,13 @@ class StrictJSONParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
-        raw = _read(stream)
+        raw = read_whole(stream)
         return parse_json(raw) if raw.strip() else {}
 
 
 class StrictFormParser(FormParser):
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        raw = _read(stream)
+        raw = read_whole(stream)
         # `curl -d '{…}'` without a header says that it sends a form.
         if raw.lstrip().startswith(b"{"):
             return parse_json(raw)
@@ -103,7 +103,7 @@ class StrictFormParser(FormParser):
         return data
 
 
-def _read(stream: Any) -> bytes:
+def read_whole(stream: Any) -> bytes:
     """The whole body. Django limits what is read as `request.body`; this stream has no limit of its own."""
     raw: bytes = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
     if len(raw) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:

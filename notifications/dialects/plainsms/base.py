@@ -2,6 +2,7 @@
 
 import re
 import time
+from io import BytesIO
 from typing import Any
 
 from django.http import Http404
@@ -15,7 +16,7 @@ from apikeys.api.base import KeyView
 from apikeys.errors import TooManyRequests
 from apikeys.services import addresses, throttles
 from config.api import BaseView, Contract, Problem, StrictFormParser, StrictJSONParser
-from config.api.parsing import refuse_unstorable
+from config.api.parsing import read_whole, refuse_unstorable
 
 LIMIT, WINDOW_SECONDS = 60, 60
 SHARED_HEADERS = {"Cache-Control": "no-cache, private", "Access-Control-Allow-Origin": "*"}
@@ -42,7 +43,8 @@ class FieldsParser(MultiPartParser):
     """`multipart/form-data`, which PHP's curl makes of an array of fields. Files are not looked at."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        fields = super().parse(stream, media_type, parser_context).data
+        # Whole and bounded: files would otherwise be written to the disk, of any size, before anybody is known.
+        fields = super().parse(BytesIO(read_whole(stream)), media_type, parser_context).data
         for name, values in fields.lists():
             refuse_unstorable([name, *values])
         return fields

@@ -2,6 +2,7 @@
 
 import pytest
 import time_machine
+from django.core.files.uploadedfile import SimpleUploadedFile
 from drf_spectacular.validation import validate_schema
 
 from apikeys.services import keys
@@ -145,3 +146,11 @@ def test_the_callback_is_the_printed_page_and_its_script_exists(api):
     script = api.get("/api/oauth2-redirect.js")
     assert script["content-type"].startswith("text/javascript")
     assert "swaggerUIRedirectOauth2" in script.text
+
+
+@pytest.mark.django_db
+def test_a_file_that_is_too_large_is_refused_before_anybody_is_asked_who_they_are(api, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000
+    fields = {"username": "user123", "a_file": SimpleUploadedFile("a.bin", b"x" * 20_000)}
+    answer = api.post("/v1/sms/send", fields)
+    assert (answer.status_code, answer.json()) == (413, {"error": "The request body is too large."})
