@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from decimal import Decimal
+from urllib.parse import urlencode
 
 import pytest
 from django.utils import timezone
@@ -56,8 +57,8 @@ def test_one_message_is_sent_and_followed_to_its_end(api):
     answer = api.post(MESSAGES, sms())
     assert answer.status_code == 201
     body = answer.json()
-    (row,) = body["messages"]
-    assert (body["data"]["status"], body["data"]["price"], body["data"]["sender"]) == ("pending", 0.03, "INFO")
+    (row,) = body["data"]
+    assert (body["sending"]["status"], body["sending"]["price"], body["sending"]["sender"]) == ("pending", 0.03, "INFO")
     assert (row["to"], row["status"], row["billing_status"], row["segments"]) == (DANE, "queued", "held", 1)
 
     hand_over_and_report()
@@ -67,6 +68,15 @@ def test_one_message_is_sent_and_followed_to_its_end(api):
         "delivered", "charged", "Hello", None,
     )  # fmt: skip
     assert api.get(MESSAGES).json()["data"][0]["id"] == row["id"]
+
+
+@pytest.mark.parametrize("name", ["recipients", "recipients[]", "to"])
+def test_a_form_that_repeats_a_recipient_leaves_nobody_out(api, name):
+    form = urlencode([("text", "Hello"), *((name, number) for number in numbers(3))])
+    answer = api.client.post(SENDINGS, form, content_type="application/x-www-form-urlencoded")
+
+    assert (answer.status_code, answer.json()["data"]["recipients"]) == (201, 3)
+    assert set(Message.objects.values_list("to", flat=True)) == set(numbers(3))
 
 
 def test_a_sending_to_many_counts_and_lists_its_recipients(api):
@@ -104,13 +114,13 @@ def test_what_was_sent_is_not_canceled(api):
 
 
 def test_a_failed_message_is_sent_again_once(api):
-    row = api.post(MESSAGES, sms(REFUSED)).json()["messages"][0]
+    row = api.post(MESSAGES, sms(REFUSED)).json()["data"][0]
     path = f"{MESSAGES}/{row['id']}/retry"
     assert error_of(api.post(path)) == (409, "wrong_state")
     hand_over_and_report()
 
     again = api.post(path)
-    assert (again.status_code, again.json()["messages"][0]["retry_of"]) == (201, row["id"])
+    assert (again.status_code, again.json()["data"][0]["retry_of"]) == (201, row["id"])
     assert error_of(api.post(path)) == (409, "wrong_state")
 
 
@@ -188,7 +198,7 @@ POSTS = ("messages/{message}/retry", "sendings/{sending}/cancel")
 
 def test_somebody_elses_do_not_exist(api, stranger):
     made = api.post(MESSAGES, sms()).json()
-    ids = {"message": made["messages"][0]["id"], "sending": made["data"]["id"]}
+    ids = {"message": made["data"][0]["id"], "sending": made["sending"]["id"]}
 
     for path in PATHS:
         assert error_of(stranger.get(f"{V1}/{path.format(**ids)}")) == (404, "not_found")
@@ -210,7 +220,7 @@ def test_no_answer_names_the_provider_or_its_cost(api):
     made = api.post(MESSAGES, sms()).json()
     hand_over_and_report()
 
-    ids = {"message": made["messages"][0]["id"], "sending": made["data"]["id"]}
+    ids = {"message": made["data"][0]["id"], "sending": made["sending"]["id"]}
     for path in (*PATHS, "messages", "sendings", "transactions", "wallet/transactions"):
         answer = api.get(f"{V1}/{path.format(**ids)}")
         assert answer.status_code == 200
@@ -219,7 +229,7 @@ def test_no_answer_names_the_provider_or_its_cost(api):
 
 def test_a_test_key_sends_for_nothing(buyer):
     tester = Api(make_key(customer_of(buyer), mode="test")[1])
-    row = tester.post(MESSAGES, sms()).json()["messages"][0]
+    row = tester.post(MESSAGES, sms()).json()["data"][0]
     hand_over_and_report()
 
     shown = tester.get(f"{MESSAGES}/{row['id']}").json()["data"]

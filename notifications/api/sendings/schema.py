@@ -16,7 +16,7 @@ from notifications.api.sendings.serializers import (
 
 Accepted = inline_serializer(
     "MessagesAccepted",
-    {"message": serializers.CharField(), "data": SendingShown(), "messages": RecipientShown(many=True)},
+    {"message": serializers.CharField(), "data": RecipientShown(many=True), "sending": SendingShown()},
 )
 Made = inline_serializer("SendingAccepted", {"message": serializers.CharField(), "data": SendingShown()})
 One = inline_serializer("SendingAnswer", {"data": SendingDetailed(), "counts": CountsShown()})

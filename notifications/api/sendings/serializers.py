@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from django.http import QueryDict
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -22,12 +23,22 @@ YES = {True: True, False: False, "true": True, "false": False, "1": True, "0": F
 
 @extend_schema_field({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
 class Recipients(serializers.Field[list[str], Any, list[str], Any]):
-    """One recipient, or a list of them; in a form the list is JSON text."""
+    """One recipient, or a list of them. A form repeats the field, with `[]` or without, or gives JSON text."""
 
     default_error_messages: ClassVar[dict[str, Any]] = {
         "invalid": "Give a recipient, or a list of them as texts.",
         "empty": "Give at least one recipient.",
     }
+
+    def get_value(self, dictionary: Any) -> Any:
+        """All that a form gives: its last value alone would leave recipients out without a word."""
+        if not isinstance(dictionary, QueryDict):
+            return super().get_value(dictionary)
+        name = self.field_name or ""
+        once, listed = dictionary.getlist(name), dictionary.getlist(f"{name}[]")
+        if listed or len(once) > 1:
+            return [*once, *listed]
+        return once[0] if once else serializers.empty
 
     def to_internal_value(self, data: Any) -> list[str]:
         if isinstance(data, str):

@@ -59,10 +59,10 @@ class SendingsView(KeyView):
         return f"native:{type(self).__name__}:{self.idempotency_key}" if self.idempotency_key else None
 
     def accepted(self, sending: Sending) -> Response:
-        """A sending just made, with its first messages."""
+        """The first messages just made, for `data` holds what this route's ids name; beside them their sending."""
         rows = Message.objects.filter(chunk__sending=sending).select_related("chunk").order_by("id")[:SHOWN]
-        answer: dict[str, Any] = {"message": SENT, "data": SendingShown(sending).data}
-        return Response(answer | {"messages": RecipientShown(rows, many=True).data}, status=201)
+        answer: dict[str, Any] = {"message": SENT, "data": RecipientShown(rows, many=True).data}
+        return Response(answer | {"sending": SendingShown(sending).data}, status=201)
 
 
 class Messages(SendingsView):
