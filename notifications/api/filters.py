@@ -5,13 +5,13 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 
-from notifications.api.serializers import WORDS
 from notifications.models import Message
+from notifications.services.states import NATIVE_WORDS
 
 
 class MessageFilter(django_filters.FilterSet):
     status = django_filters.ChoiceFilter(
-        choices=[(word, word) for word in dict.fromkeys(WORDS.values())],
+        choices=[(word, word) for word in dict.fromkeys(NATIVE_WORDS.values())],
         method="by_status",
         help_text="queued, sent, delivered, read, undelivered or failed.",
     )
@@ -33,4 +33,4 @@ class MessageFilter(django_filters.FilterSet):
         return rows.filter(to=f"+{value.strip().removeprefix('+')}")
 
     def by_status(self, rows: "QuerySet[Message]", name: str, value: str) -> Any:
-        return rows.filter(state__in=[state for state, word in WORDS.items() if word == value])
+        return rows.filter(state__in=[state for state, word in NATIVE_WORDS.items() if word == value])

@@ -13,24 +13,8 @@ from config.api import Moment, Text, Whole, parse_json
 from config.numbers import plain
 from notifications.models import Message, MessageTemplate, Sender, TemplateVersion
 from notifications.services import Notification
+from notifications.services.states import NATIVE_WORDS
 
-State = Message.State
-
-# The canonical ladder in the contract's words.
-WORDS: Mapping[str, str] = {
-    State.SCHEDULED: "queued",
-    State.ACCEPTED: "queued",
-    State.QUEUED: "queued",
-    State.SENDING: "sent",
-    State.SENT: "sent",
-    State.DELIVERED: "delivered",
-    State.READ: "read",
-    State.UNDELIVERED: "undelivered",
-    State.EXPIRED: "undelivered",
-    State.FAILED: "failed",
-    State.REJECTED: "failed",
-    State.CANCELED: "failed",
-}
 INDEX = re.compile(r"\A[1-9][0-9]?\Z")
 LARGEST_ID = 10**18 - 1
 TEXTS = {"type": "object", "additionalProperties": {"type": "string"}, "example": {"1": "123456"}}
@@ -97,7 +81,7 @@ class MessageShown(serializers.ModelSerializer[Message]):
         )  # fmt: skip
 
     def get_status(self, row: Message) -> str:
-        return WORDS[row.state]
+        return NATIVE_WORDS[row.state]
 
     def get_unit_price_ngn(self, row: Message) -> Decimal:
         return plain(row.unit_price)

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from config.api import Moment, Text, Whole
 from notifications.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from notifications.services.webhooks.endpoints import LONGEST_DESCRIPTION, LONGEST_SIGNING_KEY
+from notifications.services.webhooks.formats import told
 from notifications.services.webhooks.kinds import KINDS
 
 Format = WebhookEndpoint.Format
@@ -114,7 +115,7 @@ class DeliveryShown(DeliveryListed):
         fields = (*DeliveryListed.Meta.fields, "payload", "calls")
 
     def get_payload(self, row: WebhookDelivery) -> dict[str, Any] | None:
-        return row.event.payload or None
+        return told(row.event.payload) or None
 
 
 class ReplayInput(serializers.Serializer[Any]):

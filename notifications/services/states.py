@@ -20,6 +20,17 @@ WORDS: Mapping[str, str] = {
     "failed": State.FAILED, "canceled": State.CANCELED,
 }  # fmt: skip
 
+# The same in the words of the native contract.
+NATIVE_WORDS: Mapping[str, str] = {
+    **dict.fromkeys((State.SCHEDULED, State.ACCEPTED, State.QUEUED), "queued"),
+    **dict.fromkeys((State.SENDING, State.SENT), "sent"),
+    State.DELIVERED: "delivered", State.READ: "read",
+    **dict.fromkeys((State.UNDELIVERED, State.EXPIRED), "undelivered"),
+    **dict.fromkeys((State.FAILED, State.REJECTED, State.CANCELED), "failed"),
+}  # fmt: skip
+# Those of messages by SMS and e-mail, which their customer may have taken back.
+SENDING_WORDS: Mapping[str, str] = {**NATIVE_WORDS, State.CANCELED: "canceled"}
+
 # Nothing was sent: the money goes back whatever the product's policy.
 NEVER_SENT = frozenset({State.FAILED, State.REJECTED, State.CANCELED})
 # Handed over in vain: the money goes back where the product's policy says so.

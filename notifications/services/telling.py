@@ -1,6 +1,7 @@
 """Events: what customers' systems are told, in the transaction in which it happened."""
 
-from notifications.models import Message, TemplateVersion
+from notifications.models import Channel, Message, TemplateVersion
+from notifications.services.states import NATIVE_WORDS, SENDING_WORDS
 from wallets.services import News, emit
 
 State = Message.State
@@ -22,6 +23,7 @@ def news_of(message: Message, *, before: str) -> list[News]:
 
 def message_news(message: Message, kind: str) -> News:
     """An event of a message, with a snapshot of what a customer may know of it."""
+    words = NATIVE_WORDS if message.channel == Channel.WHATSAPP else SENDING_WORDS
     return News(
         customer_id=message.customer_id,
         kind=kind,
@@ -34,7 +36,7 @@ def message_news(message: Message, kind: str) -> News:
             "template_id": message.template_id,
             "message_sid": message.provider_message_id,
             "to": message.to,
-            "status": message.state,
+            "status": words[message.state],
             "billing_status": message.billing,
             "mode": message.mode,
         },

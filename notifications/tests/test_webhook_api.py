@@ -248,7 +248,7 @@ def test_the_log_tells_of_every_attempt(api, path, endpoint):
     detail = api.get(f"{path}/deliveries/{row['id']}").json()["data"]
 
     assert (row["webhook_id"], row["event"], row["status"]) == (f"msg_{event.uuid.hex}", "wallet.deposited", "pending")
-    assert detail["payload"] == {"amount": "12.50"}
+    assert detail["payload"] == {"amount": 12.5}
     assert [(one["number"], one["status_code"], one["error"], one["answer"]) for one in detail["calls"]] == [
         (1, 500, None, "no"), (2, None, "timeout", ""),
     ]  # fmt: skip

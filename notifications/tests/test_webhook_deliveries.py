@@ -10,12 +10,13 @@ from django.db import connection, connections, transaction
 from django.utils import timezone
 from standardwebhooks import Webhook
 
-from notifications.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
-from notifications.services import webhooks
+from notifications.models import Message, WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from notifications.services import create_sending, webhooks
 from notifications.services.webhooks import claiming
 from notifications.services.webhooks.dispatcher import _write_down as write_down
 from notifications.services.webhooks.outcomes import Outcome, record
 from notifications.tests.factories import make_buyer
+from notifications.tests.sending_factories import REFUSED, hand_over_and_report, make_sms_world, wish
 from notifications.tests.webhooks import API_KEY, CODE, attempts, deliver, make_due, make_endpoint, tell
 from tests.receiver import Answer, receiver
 from wallets.models import Event
@@ -111,7 +112,23 @@ def test_what_happens_in_the_product_arrives(endpoint, server):
     deliver()
     (told,) = server.received
     assert json.loads(told.body)["type"] == "wallet.deposited"
-    assert json.loads(told.body)["data"]["amount"] == "5"
+    assert json.loads(told.body)["data"]["amount"] == 5
+
+
+def test_a_message_is_told_by_ids_that_its_customer_knows(server, settings):
+    settings.SANDBOX_DELAY_SECONDS = 0
+    make_sms_world()
+    buyer = make_buyer()
+    for shape in ("standard", "smsgist"):
+        make_endpoint(buyer.customer_id, server.url(), format=shape, kinds=["message.failed"])
+    sending = create_sending(buyer=buyer, wanted=wish([REFUSED]))
+    hand_over_and_report()
+    deliver()
+
+    native, gist = sorted((json.loads(told.body)["data"] for told in server.received), key=len)
+    message = Message.objects.get(chunk__sending=sending)
+    assert (native["id"], native["sending_id"], native["status"]) == (message.pk, sending.pk, "failed")
+    assert (gist["message_id"], gist["recipient_id"]) == (str(sending.uuid), str(message.uuid))
 
 
 # --- Delivered ------------------------------------------------------------------------------
@@ -123,7 +140,7 @@ def test_an_event_arrives_signed_and_is_logged(endpoint, server, customer):
     deliver()
 
     (told,) = server.received
-    assert Webhook(secret).verify(told.body, told.headers)["data"] == {"amount": "12.50"}
+    assert Webhook(secret).verify(told.body, told.headers)["data"] == {"amount": 12.5}
     assert told.id == f"msg_{event.uuid.hex}"
     delivery = WebhookDelivery.objects.get()
     assert (delivery.status, delivery.attempts, delivery.next_attempt_at) == ("succeeded", 1, None)

@@ -59,8 +59,26 @@ def test_the_standard_body_says_what_happened_to_what_and_in_which_order():
         "timestamp": "2026-05-18T14:02:11Z",
         "object": {"type": "activation", "id": 10561661},
         "sequence": 3,
-        "data": CODE,
+        "data": CODE | {"received_at": "2026-05-18T14:02:11Z"},
     }
+
+
+@pytest.mark.parametrize("shape", ["standard", "smsgist"])
+def test_money_is_a_number_and_every_moment_has_the_shape_of_the_contract(shape):
+    payload = {"price": "6.10", "available": "0.000001", "expires_at": "2026-12-21T18:14:46.250000+00:00",
+               "grace_until": None, "code": "000012"}  # fmt: skip
+    body, _ = sent(a_letter(shape, payload=payload))
+    assert body.endswith(
+        '"data":{"price":6.1,"available":0.000001,"expires_at":"2026-12-21T18:14:46Z","grace_until":null,'
+        '"code":"000012"}}'
+    )
+
+
+def test_smsgist_is_told_of_a_message_by_the_ids_that_its_send_has_answered_with():
+    payload = {"id": 7, "uuid": "r-1", "to": "+233245972246"}
+    body, _ = sent(a_letter("smsgist", payload=payload, sending_id=3, sending_uuid="m-1"))
+    told = {"message_id": "m-1", "recipient_id": "r-1", "recipient": "+233245972246"}
+    assert json.loads(body)["data"] == payload | told
 
 
 def test_the_body_of_smsgig_is_as_printed():

@@ -5,12 +5,11 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 
-from notifications.api.serializers import WORDS
 from notifications.models import Channel, Message, Sending
 from notifications.services.addresses import normal
+from notifications.services.states import SENDING_WORDS
 
 CHANNELS = [("sms", "SMS"), ("email", "E-mail")]
-STATUSES = {state: "canceled" if state == Message.State.CANCELED else word for state, word in WORDS.items()}
 
 
 class SendingFilter(django_filters.FilterSet):
@@ -29,7 +28,7 @@ class SendingFilter(django_filters.FilterSet):
 class RecipientFilter(django_filters.FilterSet):
     channel = django_filters.ChoiceFilter(choices=CHANNELS, help_text="sms or email.")
     status = django_filters.ChoiceFilter(
-        choices=[(word, word) for word in dict.fromkeys(STATUSES.values())],
+        choices=[(word, word) for word in dict.fromkeys(SENDING_WORDS.values())],
         method="by_status",
         help_text="queued, sent, delivered, read, undelivered, failed or canceled.",
     )
@@ -47,4 +46,4 @@ class RecipientFilter(django_filters.FilterSet):
         return rows.filter(to__in={value, normal(Channel.EMAIL if "@" in value else Channel.SMS, value)})
 
     def by_status(self, rows: "QuerySet[Message]", name: str, value: str) -> Any:
-        return rows.filter(state__in=[state for state, word in STATUSES.items() if word == value])
+        return rows.filter(state__in=[state for state, word in SENDING_WORDS.items() if word == value])

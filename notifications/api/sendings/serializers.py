@@ -12,9 +12,9 @@ from rest_framework import serializers
 
 from config.api import Moment, Text, parse_json
 from config.numbers import plain
-from notifications.api.serializers import WORDS
 from notifications.models import Channel, Message, Sending
 from notifications.services import Calculation, Counts, Line, SendingWanted
+from notifications.services.states import SENDING_WORDS
 
 E164 = re.compile(r"\A\+[0-9]{8,15}\Z")
 NOT_E164 = "Give each number in E.164 format: + and 8 to 15 digits."
@@ -124,7 +124,7 @@ class RecipientShown(serializers.ModelSerializer[Message]):
         )  # fmt: skip
 
     def get_status(self, row: Message) -> str:
-        return "canceled" if row.state == Message.State.CANCELED else WORDS[row.state]
+        return SENDING_WORDS[row.state]
 
     def get_segments(self, row: Message) -> int | None:
         return row.quantity if row.channel == Channel.SMS else None

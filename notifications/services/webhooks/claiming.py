@@ -60,11 +60,15 @@ CLAIM = """
     )
     SELECT called.id, c.id, c.endpoint_id, c.attempts, c.tries, e.url, e.format, e.secret,
            CASE WHEN e.previous_secret_until > clock_timestamp() THEN e.previous_secret ELSE '' END, e.signing_key,
-           n.uuid, n.kind, n.sequence, n.object_type, n.object_id, n.payload, n.created_at
+           n.uuid, n.kind, n.sequence, n.object_type, n.object_id, n.payload, n.created_at,
+           s.id, s.uuid::text
       FROM claimed c
       JOIN called ON called.delivery_id = c.id
       JOIN notifications_webhookendpoint e ON e.id = c.endpoint_id
       JOIN wallets_event n ON n.id = c.event_id
+      LEFT JOIN notifications_message m ON m.id = n.object_id AND n.object_type = 'message'
+      LEFT JOIN notifications_chunk k ON k.id = m.chunk_id
+      LEFT JOIN notifications_sending s ON s.id = k.sending_id
 """
 
 
@@ -89,6 +93,8 @@ class Claim:
     object_id: int
     payload: dict[str, Any] = field(repr=False)
     happened_at: datetime
+    sending_id: int | None = None
+    sending_uuid: str | None = None
 
     @property
     def is_erased(self) -> bool:
@@ -106,6 +112,8 @@ class Claim:
             object_id=self.object_id,
             payload=self.payload,
             happened_at=self.happened_at,
+            sending_id=self.sending_id,
+            sending_uuid=self.sending_uuid,
             secrets=[_clear(each) for each in (self.secret, self.previous_secret) if each],
             signing_key=_clear(self.signing_key) if self.signing_key else "",
         )

@@ -2,17 +2,21 @@
 
 import hashlib
 import hmac
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
+import simplejson
 from standardwebhooks import Webhook
 
+from config.numbers import plain
 from notifications.models import WebhookEndpoint
 
 Format = WebhookEndpoint.Format
+MONEY = frozenset({"amount", "available", "balance", "level", "price", "required"})
+MOMENTS = ("_at", "_until")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +33,29 @@ class Letter:
     happened_at: datetime
     secrets: Sequence[str] = field(repr=False)  # newest first
     signing_key: str = field(default="", repr=False)
+    # The sending of a message by SMS or e-mail: its ids in the native API and in SMSGist's.
+    sending_id: int | None = None
+    sending_uuid: str | None = None
 
 
 def body_of(letter: Letter) -> str:
     """The same bytes at every attempt: receivers may compare them."""
     shape = {Format.SMSGIG: _smsgig, Format.SMSGIST: _smsgist}.get(Format(letter.format), _standard)
-    return json.dumps(shape(letter), ensure_ascii=False, separators=(",", ":"))
+    text: str = simplejson.dumps(shape(letter), use_decimal=True, ensure_ascii=False, separators=(",", ":"))
+    return text
+
+
+def told(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """A payload as clients read it: money as numbers, moments in UTC and whole seconds."""
+    return {name: _told(name, value) for name, value in payload.items()}
+
+
+def _told(name: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if name in MONEY:
+        return plain(Decimal(value))
+    return _second(datetime.fromisoformat(value)) if name.endswith(MOMENTS) else value
 
 
 def headers_of(letter: Letter, body: str, *, now: datetime) -> dict[str, str]:
@@ -68,7 +89,7 @@ def _standard(letter: Letter) -> dict[str, Any]:
         "timestamp": _second(letter.happened_at),
         "object": {"type": letter.object_type, "id": letter.object_id},
         "sequence": letter.sequence,
-        "data": letter.payload,
+        "data": told(letter.payload) | ({"sending_id": letter.sending_id} if letter.sending_id else {}),
     }
 
 
@@ -78,21 +99,29 @@ def _smsgist(letter: Letter) -> dict[str, Any]:
         "event_id": letter.message_id,
         "sequence": letter.sequence,
         "occurred_at": _second(letter.happened_at),
-        "data": letter.payload,
+        "data": told(letter.payload) | _named_by_smsgist(letter),
     }
+
+
+def _named_by_smsgist(letter: Letter) -> dict[str, Any]:
+    """The ids that its send has answered with."""
+    if letter.sending_uuid is None:
+        return {}
+    recipient = {"recipient_id": letter.payload["uuid"], "recipient": letter.payload["to"]}
+    return {"message_id": letter.sending_uuid, **recipient}
 
 
 def _smsgig(letter: Letter) -> dict[str, Any]:
     """As the reference prints it: six properties in this order."""
-    told = letter.payload
-    activation = told["activation_id"]
+    code = letter.payload
+    activation = code["activation_id"]
     return {
         "activation_id": activation,
-        "message_id": f"msg_{activation}_{str(told['message_id']).replace('-', '')[:8]}",
-        "service": told["service"],
-        "code": told.get("code") or "",
-        "text": told["text"],
-        "received_at": _microsecond(datetime.fromisoformat(told["received_at"])),
+        "message_id": f"msg_{activation}_{str(code['message_id']).replace('-', '')[:8]}",
+        "service": code["service"],
+        "code": code.get("code") or "",
+        "text": code["text"],
+        "received_at": _microsecond(datetime.fromisoformat(code["received_at"])),
     }
 
 
