@@ -27,7 +27,7 @@ MAGIC_LINKS = (
 )
 MAGIC_RECIPIENTS = (
     ("0001", "Taken, then failed: the money is given back."),
-    ("0002", "Sent, then undelivered: the money is given back."),
+    ("0002", "Sent, then undelivered: given back for WhatsApp and on the route otp, kept on regular."),
     ("0003", "Sent, no report ever: it expires after 72 hours."),
     ("0004", "Delivered after 30 seconds."),
     ("0005", "Reports duplicated and out of order, in the end delivered."),

@@ -34,7 +34,7 @@ def call(provider: str, messages: Sequence[Message]) -> dict[int, Answer]:
     """
     said: dict[int, Answer] = dict.fromkeys(_held_back(messages), SUPPRESSED)
     requests = {message.pk: request_of(message) for message in messages if message.pk not in said}
-    if _takes_many(provider):
+    if len(requests) > 1 and _takes_many(provider):
         return said | _call_once(provider, requests)
     answers = _each(lambda request: _call_for(provider, request), list(requests.values()))
     return said | dict(zip(requests, answers, strict=True))

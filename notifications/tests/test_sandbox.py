@@ -1,5 +1,6 @@
 """The pretend carrier: every magic recipient through the very reports a carrier sends."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -93,6 +94,13 @@ def test_one_that_hangs_turns_out_to_have_been_taken(buyer, send):
     message.refresh_from_db()
     assert (message.state, SandboxMessage.objects.count()) == ("delivered", 1)
     assert differences() == []
+
+
+def test_one_that_hangs_keeps_its_caller_waiting_as_such_providers_do(send, settings):
+    settings.SANDBOX_DELAY_SECONDS = 0.4
+    started = time.monotonic()
+    assert send("+2348012340006").dispatch == "unknown"
+    assert time.monotonic() - started >= 0.4
 
 
 def test_reports_out_of_order_are_all_kept(send):

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from apikeys.models import Scope
 from apikeys.tests.factories import make_key
-from notifications.models import Message, SandboxMessage, Sending
+from notifications.models import Message, Route, SandboxMessage, Sending
 from notifications.tests import factories
 from notifications.tests.factories import customer_of
 from notifications.tests.sending_factories import (
@@ -77,6 +77,21 @@ def test_a_form_that_repeats_a_recipient_leaves_nobody_out(api, name):
 
     assert (answer.status_code, answer.json()["data"]["recipients"]) == (201, 3)
     assert set(Message.objects.values_list("to", flat=True)) == set(numbers(3))
+
+
+def test_the_routes_say_whose_undelivered_are_given_back(api, stranger):
+    Route.objects.create(channel="sms", name="gold", provider="fake", refund_undelivered=True)
+    Route.objects.create(channel="sms", name="closed", is_active=False)
+    Route.objects.create(channel="email", name="otp", refund_undelivered=False)
+
+    answer = api.get(f"{V1}/routes")
+    shown = [(row["channel"], row["name"], row["refund_undelivered"]) for row in answer.json()["data"]]
+    assert shown == [
+        ("sms", "regular", False), ("sms", "otp", True), ("sms", "gold", True),
+        ("email", "regular", False), ("email", "otp", False),
+    ]  # fmt: skip
+    assert "fake" not in answer.content.decode()
+    assert error_of(Api("").get(f"{V1}/routes")) == (401, "api_key_required")
 
 
 def test_a_sending_to_many_counts_and_lists_its_recipients(api):

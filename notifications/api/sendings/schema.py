@@ -10,6 +10,7 @@ from notifications.api.sendings.serializers import (
     CountsShown,
     RecipientDetailed,
     RecipientShown,
+    RouteShown,
     SendingDetailed,
     SendingShown,
 )
@@ -23,6 +24,7 @@ One = inline_serializer("SendingAnswer", {"data": SendingDetailed(), "counts": C
 Many = paged("SendingList", SendingShown(many=True))
 Message = enveloped("SentMessageAnswer", RecipientDetailed())
 Messages = paged("SentMessageList", RecipientShown(many=True))
+Routes = enveloped("RouteList", RouteShown(many=True))
 Calculated = enveloped("CalculationAnswer", CalculationShown())
 SENDING_PARAMETERS = filter_parameters(SendingFilter)
 MESSAGE_PARAMETERS = filter_parameters(RecipientFilter)

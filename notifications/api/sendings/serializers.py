@@ -204,6 +204,15 @@ class SendingDetailed(SendingShown):
         return row.text if row.erased_at is None else None
 
 
+class RouteShown(serializers.Serializer[Any]):
+    channel = serializers.CharField()
+    name = serializers.CharField(help_text="What is sent as `route`.")
+    goes_first = serializers.BooleanField(help_text="Before all others, as one-time passwords do.")
+    refund_undelivered = serializers.BooleanField(
+        help_text="Whether what was sent and not delivered, or not reported in time, is given back."
+    )
+
+
 class CalculateInput(serializers.Serializer[Any]):
     text = Text(max_length=10_000)
     recipients = Recipients()

@@ -19,12 +19,14 @@ from notifications.api.sendings.serializers import (
     CountsShown,
     RecipientDetailed,
     RecipientShown,
+    RouteShown,
     SendingDetailed,
     SendingInput,
     SendingShown,
     shown_calculation,
 )
-from notifications.models import Channel, Message, Sending
+from notifications.models import Channel, Message, Route, Sending
+from notifications.services.routes import offered
 
 MESSAGES = ["Messages"]
 SENDINGS = ["Sendings"]
@@ -159,6 +161,22 @@ class SendingRecipients(SendingsView):
     def get(self, request: Request, sending_id: str) -> Response:
         rows = self.messages().filter(chunk__sending=self.one(sending_id))
         return NewestFirst.respond(request, filtered(RecipientFilter, request, rows), RecipientShown)
+
+
+class Routes(KeyView):
+    @extend_schema(tags=SENDINGS, summary="List routes", responses={200: schema.Routes})
+    def get(self, request: Request) -> Response:
+        """The ways a message may go, and whose undelivered are given back."""
+        rows = [
+            {
+                "channel": channel,
+                "name": way.name,
+                "goes_first": way.priority == Route.Priority.URGENT,
+                "refund_undelivered": way.refund_undelivered,
+            }
+            for channel, way in offered()
+        ]
+        return Response({"data": RouteShown(rows, many=True).data})
 
 
 class Calculate(SendingsView):
