@@ -38,6 +38,8 @@ if EMBEDDED:
     settings.DATABASES["default"]["TEST"]["TEMPLATE"] = template()
 # Argon2 takes a tenth of a second for every person a test makes; the running product in tests/ keeps it.
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# In the test's own thread: another would not see what its transaction has written.
+settings.PROVIDER_CALLS_AT_ONCE = 1
 
 
 # Found anew for every test client, and served to browsers by the running product alone.

@@ -1,16 +1,15 @@
 """Calling a provider with messages: all at once where it can, else some at the same time."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 
 import structlog
 from django.conf import settings
-from django.db import connection
 
 from notifications.models import Message
 from notifications.providers import OutcomeUnknown, ProviderError, SendRequest, provider_for
 from notifications.providers.base import BatchProvider
+from notifications.services import at_once
 from notifications.services.answers import Answer
 from notifications.services.suppressions import suppressed_among
 
@@ -36,7 +35,7 @@ def call(provider: str, messages: Sequence[Message]) -> dict[int, Answer]:
     requests = {message.pk: request_of(message) for message in messages if message.pk not in said}
     if len(requests) > 1 and _takes_many(provider):
         return said | _call_once(provider, requests)
-    answers = _each(lambda request: _call_for(provider, request), list(requests.values()))
+    answers = at_once.each(lambda request: _call_for(provider, request), list(requests.values()))
     return said | dict(zip(requests, answers, strict=True))
 
 
@@ -106,18 +105,3 @@ def _call_for(provider: str, request: SendRequest) -> Answer:
     except Exception:
         log.exception("provider call failed", message=request.reference, provider=provider)
     return None
-
-
-def _each(work: Callable[[SendRequest], Answer], requests: Sequence[SendRequest]) -> list[Answer]:
-    """Do `work` for each: the only one here, several at the same time."""
-    if len(requests) == 1 or settings.PROVIDER_CALLS_AT_ONCE <= 1:
-        return [work(request) for request in requests]
-
-    def with_a_connection_of_its_own(request: SendRequest) -> Answer:
-        try:
-            return work(request)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(min(len(requests), settings.PROVIDER_CALLS_AT_ONCE)) as pool:
-        return list(pool.map(with_a_connection_of_its_own, requests))

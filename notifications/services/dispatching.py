@@ -5,8 +5,10 @@ and a report may all come at once.
 """
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from django.conf import settings
@@ -15,7 +17,9 @@ from django.db.models import F, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
 from notifications.models import Chunk, Message, Sending
+from notifications.providers import PROVIDERS
 from notifications.services import answers, calling, pace, polling
+from notifications.services.at_once import with_a_connection_of_its_own
 from notifications.services.rows import among, read_rows
 
 log = structlog.get_logger(__name__)
@@ -30,6 +34,8 @@ READ = (
 NEXT_TURN = timedelta(seconds=1)
 # A tick ends after this, for other ticks have to run too; the next goes on.
 TICK_SECONDS = 2
+# While a provider is waited for, the others are looked at this often.
+LOOK_AGAIN_SECONDS = 0.2
 
 # Which providers have something to be handed now, one index probe each, however many messages wait.
 PROVIDERS_WITH_DUE = """
@@ -47,11 +53,24 @@ SELECT w.provider FROM waiting w
 
 
 def dispatch_due(*, seconds: float = TICK_SECONDS) -> int:
-    """Hand over what waits for it: one-time passwords first, then by time; returns how many. Safe twice at once."""
-    stop, handed, turn = time.monotonic() + seconds, 0, 1
-    while turn and time.monotonic() < stop:
-        turn = sum(_dispatch_some(provider) for provider in _providers_with_due())
-        handed += turn
+    """Hand over what waits for it: one-time passwords first, then by time; returns how many. Safe twice at once.
+
+    Providers are served side by side: while one of them hangs, what is or comes due for the others goes out.
+    """
+    stop, due = time.monotonic() + seconds, _providers_with_due()
+    if settings.PROVIDER_CALLS_AT_ONCE <= 1:
+        return sum(_serve(provider, stop) for provider in due)
+    serve: Callable[[str], int] = with_a_connection_of_its_own(partial(_serve, stop=stop))
+    handed = 0
+    with ThreadPoolExecutor(len(PROVIDERS)) as pool:
+        awaited = {provider: pool.submit(serve, provider) for provider in due}
+        meanwhile: dict[str, Future[int]] = {}
+        while awaited or meanwhile:
+            wait([*awaited.values(), *meanwhile.values()], timeout=LOOK_AGAIN_SECONDS)
+            handed += _take_what_is_done(awaited) + _take_what_is_done(meanwhile)
+            if awaited:
+                others = set(_providers_with_due()) - awaited.keys() - meanwhile.keys()
+                meanwhile |= {provider: pool.submit(serve, provider) for provider in others}
     return handed
 
 
@@ -72,6 +91,20 @@ def fresh(message_id: int) -> Message:
 def start_calling(message_ids: Sequence[int]) -> list[Message]:
     """Take the right to call the provider with these; those that are past that are left out."""
     return _claim(Message.objects.filter(pk__in=message_ids).order_by("id"))
+
+
+def _serve(provider: str, stop: float) -> int:
+    """Turn after turn until nothing is due, or the time is over."""
+    handed = turn = _dispatch_some(provider)
+    while turn and time.monotonic() < stop:
+        turn = _dispatch_some(provider)
+        handed += turn
+    return handed
+
+
+def _take_what_is_done(served: "dict[str, Future[int]]") -> int:
+    done = [provider for provider, turns in served.items() if turns.done()]
+    return sum(served.pop(provider).result() for provider in done)
 
 
 def _dispatch_some(provider: str) -> int:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from notifications.models import Message
 from notifications.models.message import MessageQuerySet
 from notifications.providers import PROVIDERS
+from notifications.services import at_once
 from notifications.services.ladder import asked_since, expires_at
 
 log = structlog.get_logger(__name__)
@@ -51,24 +52,26 @@ def next_look(message: Message, now: datetime) -> datetime:
 
 
 def work_through(due: MessageQuerySet, work: Callable[[Message], object], *, limit: int) -> int:
-    """Do `work` for the messages of `due`, in their order; returns for how many.
+    """Do `work` for the messages of `due`, some at the same time; returns for how many.
 
     They are claimed as one batch: their next look moves into the future and the attempt is counted
     before the work, so a second run, or one after a crash, takes others or comes back later.
     What there was no time for is given free again.
     """
     stop = time.monotonic() + TICK_SECONDS
-    claimed = _claim(due, limit)
-    for index, message in enumerate(claimed):
+
+    def look(message: Message) -> bool:
         if time.monotonic() > stop:
-            _unclaim(claimed[index:])
-            return index
+            _unclaim(message)
+            return False
         try:
             work(message)
         except Exception:
             # One bad message must not stop the others; it is due again after its claim runs out.
             log.exception("message could not be worked on", message=message.pk)
-    return len(claimed)
+        return True
+
+    return sum(at_once.each(look, _claim(due, limit)))
 
 
 @transaction.atomic
@@ -82,6 +85,5 @@ def _claim(due: MessageQuerySet, limit: int) -> list[Message]:
     return rows
 
 
-def _unclaim(rows: list[Message]) -> None:
-    for row in rows:
-        Message.objects.filter(pk=row.pk, due_at=row.due_at).update(due_at=timezone.now(), attempts=F("attempts") - 1)
+def _unclaim(row: Message) -> None:
+    Message.objects.filter(pk=row.pk, due_at=row.due_at).update(due_at=timezone.now(), attempts=F("attempts") - 1)

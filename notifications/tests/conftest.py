@@ -8,9 +8,8 @@ from wallets.services import Buyer
 
 
 @pytest.fixture
-def provider(db, monkeypatch, settings) -> FakeProvider:
+def provider(db, monkeypatch) -> FakeProvider:
     """The senders' provider, played by the test; a house sender and prices are there."""
-    settings.PROVIDER_CALLS_AT_ONCE = 1  # in the test's own thread, and in order
     fake = FakeProvider()
     monkeypatch.setitem(providers.PROVIDERS, "fake", fake)
     factories.make_prices()

@@ -1,6 +1,7 @@
 """One text to many recipients: held chunk by chunk, captured as it is sent, given back where it came to nothing."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -14,6 +15,8 @@ from config.errors import InvalidInput
 from notifications import providers, services
 from notifications.errors import RouteUnknown, SenderNotReady, WrongState
 from notifications.models import Chunk, Message, Route, SandboxMessage, Sender, Sending
+from notifications.providers import OutcomeUnknown, Submitted
+from notifications.services.at_once import with_a_connection_of_its_own
 from notifications.services.sendings import money
 from notifications.tests.factories import FakeProvider, balance, differences, make_buyer, together
 from notifications.tests.sending_factories import (
@@ -621,10 +624,9 @@ def test_the_database_knows_whose_a_message_is(buyer):
 
 
 @pytest.fixture
-def carrier(monkeypatch, settings) -> FakeProvider:
+def carrier(monkeypatch) -> FakeProvider:
     fake = FakeProvider()
     monkeypatch.setitem(providers.PROVIDERS, "fake", fake)
-    settings.PROVIDER_CALLS_AT_ONCE = 4
     make_sms_world(provider="fake")
     return fake
 
@@ -642,7 +644,8 @@ def test_a_sending_keeps_the_pace_of_its_provider(carrier, settings):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_provider_is_called_with_several_at_once_outside_any_transaction(carrier):
+def test_a_provider_is_called_with_several_at_once_outside_any_transaction(carrier, settings):
+    settings.PROVIDER_CALLS_AT_ONCE = 4
     gate = threading.Barrier(4, timeout=20)
     carrier.before = gate.wait  # passes only where four calls are under way
     sending = send(make_buyer(), numbers(8))
@@ -653,11 +656,55 @@ def test_a_provider_is_called_with_several_at_once_outside_any_transaction(carri
     assert set(carrier.in_transaction) == {False}
 
 
-def test_one_time_passwords_go_before_a_sending_that_was_there_first(carrier, settings):
-    settings.PROVIDER_CALLS_AT_ONCE = 1
+@pytest.mark.django_db(transaction=True)
+def test_a_provider_is_asked_about_several_at_once(carrier, settings):
+    settings.PROVIDER_CALLS_AT_ONCE = 4
+    carrier.after = OutcomeUnknown()
+    sending = send(make_buyer(), numbers(8))
+    services.dispatch_due()
+    assert set(states_of(sending).values()) == {"accepted held"}
+
+    carrier.at_find = threading.Barrier(4, timeout=20).wait  # passes only where four are asked about
+    let_time_pass(sending, minutes=1)
+    assert services.settle_due() == 8
+
+    assert set(states_of(sending).values()) == {"queued held"}
+
+
+def test_one_time_passwords_go_before_a_sending_that_was_there_first(carrier):
     send(make_buyer(), numbers(3))
     services.create_sending(buyer=make_buyer(), wanted=wish([DANE], route="otp"))
 
     services.dispatch_due()
 
     assert carrier.requests[0].to == DANE
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("at_once", "waited"), [(4, False), (1, True)], ids=["side by side", "control: one by one"])
+def test_a_provider_that_hangs_keeps_nothing_of_the_others_waiting(carrier, monkeypatch, settings, at_once, waited):
+    """What is for the other one comes due only while the first one hangs."""
+    settings.PROVIDER_CALLS_AT_ONCE = at_once
+    healthy, hangs, answers, carried = FakeProvider(), threading.Event(), threading.Event(), threading.Event()
+    healthy.taken["before"] = Submitted("SM-before")  # its next id is not the other's first
+    monkeypatch.setitem(providers.PROVIDERS, "healthy", healthy)
+    Route.objects.create(channel="sms", name="otp", provider="healthy", priority=0)
+    had_to_wait = []
+
+    def hang() -> None:
+        hangs.set()
+        answers.wait(20 if at_once > 1 else 0.5)
+        answers.set()
+
+    carrier.before = hang
+    healthy.before = lambda: (had_to_wait.append(answers.is_set()), carried.set())
+    send(make_buyer(), numbers(1))
+    with ThreadPoolExecutor(1) as pool:
+        ticks = pool.submit(with_a_connection_of_its_own(lambda _: [services.dispatch_due() for _ in range(2)]), None)
+        assert hangs.wait(20)
+        services.create_sending(buyer=make_buyer(), wanted=wish([DANE], route="otp"))
+        carried.wait(20)
+        answers.set()
+        ticks.result()
+
+    assert had_to_wait == [waited]
