@@ -125,20 +125,15 @@ CREATE TRIGGER release_spend BEFORE INSERT ON wallets_release
 CREATE TRIGGER transaction_spend AFTER INSERT ON wallets_transaction REFERENCING NEW TABLE AS posted
     FOR EACH STATEMENT EXECUTE FUNCTION wallets_transaction_spend();
 
--- As in 0002_ledger.sql: planned once (what they call, too), and on our tables, not a session's own.
+-- For what they call, too: planned once, for look-ups by key.
 DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['wallets_hold_spend', 'wallets_release_spend', 'wallets_transaction_spend',
-                                'wallets_count_spend', 'wallets_uncount_spend'] LOOP
-        EXECUTE regexp_replace(pg_get_functiondef(name::regproc),
-                               '(?<!\.)\mwallets_(wallet|hold|transaction|spendcap|count_spend|uncount_spend)\M',
-                               format('%I.\&', current_schema()), 'g');
-    END LOOP;
     FOREACH name IN ARRAY ARRAY['wallets_hold_spend', 'wallets_release_spend', 'wallets_transaction_spend'] LOOP
         EXECUTE format('ALTER FUNCTION %I() SET plan_cache_mode = force_generic_plan', name);
         EXECUTE format('ALTER FUNCTION %I() SET enable_seqscan = off', name);
+        EXECUTE format('ALTER FUNCTION %I() SET search_path = %I, pg_temp', name, current_schema());
     END LOOP;
 END $$;
 

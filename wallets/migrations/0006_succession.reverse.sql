@@ -33,10 +33,3 @@ LANGUAGE sql STABLE AS $$
            AND coalesce(h.created_at, o.posted_at) >= since
            AND (o.hold_id IS NOT NULL OR o.actor NOT LIKE 'task:%')) movements
 $$;
-
--- As in 0004: on our table, not a session's own.
-DO $$
-BEGIN
-    EXECUTE regexp_replace(pg_get_functiondef('wallets_uncount_spend'::regproc),
-                           '(?<!\.)\mwallets_(spendcap|uncount_spend)\M', format('%I.\&', current_schema()), 'g');
-END $$;

@@ -10,13 +10,6 @@ LANGUAGE sql AS $$
      WHERE wallet_id = payer AND (credential = who OR who = ANY (predecessors))
 $$;
 
--- On our tables, as in 0004_spend_caps.sql.
-DO $$
-BEGIN
-    EXECUTE regexp_replace(pg_get_functiondef('wallets_uncount_spend'::regproc), '(?<!\.)\mwallets_spendcap\M',
-                           format('%I.\&', current_schema()), 'g');
-END $$;
-
 CREATE OR REPLACE FUNCTION wallets_spent_since(payer bigint, who text, since timestamptz) RETURNS numeric
 LANGUAGE sql STABLE AS $$
     WITH names AS (
@@ -44,10 +37,3 @@ LANGUAGE sql STABLE AS $$
            AND coalesce(h.created_at, o.posted_at) >= since
            AND (o.hold_id IS NOT NULL OR o.actor NOT LIKE 'task:%')) movements
 $$;
-
--- As in 0004: on our table, not a session's own.
-DO $$
-BEGIN
-    EXECUTE regexp_replace(pg_get_functiondef('wallets_uncount_spend'::regproc),
-                           '(?<!\.)\mwallets_(spendcap|uncount_spend)\M', format('%I.\&', current_schema()), 'g');
-END $$;

@@ -32,6 +32,7 @@ def test_the_functions_of_the_books_are_planned_once_and_only_by_index():
         cursor.execute("SELECT proconfig FROM pg_proc WHERE proname = 'wallets_transaction_move'")
         assert set(cursor.fetchone()[0]) == {
             "plan_cache_mode=force_generic_plan", "enable_seqscan=off", "enable_hashjoin=off", "enable_mergejoin=off",
+            "search_path=public, pg_temp",
         }  # fmt: skip
 
 
