@@ -69,7 +69,8 @@ def test_the_parts_are_the_text_and_each_one_fits(text):
         assert _units(before + after[0], cut.encoding) > PART[cut.encoding]
 
 
-@given((GSM_TEXT | ANY_TEXT).filter(bool))
+# The oracle takes a bare escape for a character of GSM-7; it is none, and announces one of the extension table.
+@given((GSM_TEXT | ANY_TEXT).filter(lambda text: text and "\x1b" not in text))
 @example("a" * 152 + "{" + "a" * 20)
 @example("я" * 66 + EMOJI + "я" * 20)
 def test_an_independent_implementation_agrees(text):
