@@ -27,6 +27,7 @@ DELIVERED: Plan = ((0.2, "sent", ""), (0.5, "delivered", ""))
 REFUSED: Plan = ((0.2, "failed", "63016"),)
 UNDELIVERED: Plan = ((0.2, "sent", ""), (0.5, "undelivered", "63024"))
 SILENT: Plan = ((0.2, "sent", ""),)
+AFTERWARDS: Plan = ((1.2, "sent", ""), (1.5, "delivered", ""))  # when the call that hung has been given up
 SHUFFLED: Plan = (
     (0.2, "sent", ""), (0.2, "sent", ""), (0.3, "queued", ""), (0.4, "delivered", ""), (0.5, "sent", ""),
     (0.5, "delivered", ""),
@@ -35,7 +36,9 @@ SLOW = "0004"
 SLOW_SECONDS = 30
 HANGS = "0006"
 OPTED_OUT = "0007"
-MAGIC: dict[str, Plan] = {"0001": REFUSED, "0002": UNDELIVERED, "0003": SILENT, SLOW: DELIVERED, "0005": SHUFFLED}
+MAGIC: dict[str, Plan] = {
+    "0001": REFUSED, "0002": UNDELIVERED, "0003": SILENT, SLOW: DELIVERED, "0005": SHUFFLED, HANGS: AFTERWARDS,
+}  # fmt: skip
 COST = Standing("", cost=Decimal("0.004"), cost_currency="USD")
 
 

@@ -101,6 +101,8 @@ def test_one_that_hangs_keeps_its_caller_waiting_as_such_providers_do(send, sett
     started = time.monotonic()
     assert send("+2348012340006").dispatch == "unknown"
     assert time.monotonic() - started >= 0.4
+    remembered = SandboxMessage.objects.get()
+    assert remembered.next_report_at - remembered.accepted_at > timedelta(seconds=0.4)  # no news before the 202
 
 
 def test_reports_out_of_order_are_all_kept(send):
