@@ -9,6 +9,7 @@ from tests.live import Saldo, running
 from tests.wire import Client
 
 HERE = Path(__file__).parent
+TWILIO_AUTH_TOKEN = "a-token-of-the-tests"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -22,7 +23,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def saldo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Saldo]:
     """The product, started once for all tests; they may buy, but not break it."""
-    with running(tmp_path_factory.mktemp("saldo")) as product:
+    with running(tmp_path_factory.mktemp("saldo"), TWILIO_AUTH_TOKENS=TWILIO_AUTH_TOKEN) as product:
+        yield product
+
+
+@pytest.fixture(scope="session")
+def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Saldo]:
+    """A product whose processes are killed, on a durable database: what is proven is what production promises.
+
+    It soon gives up on a dead worker's call to a provider, and after 3 seconds on a dead request.
+    """
+    with running(
+        tmp_path_factory.mktemp("fragile"),
+        durable=True,
+        PROVIDER_DEADLINE_SECONDS="1",
+        REQUEST_DEADLINE_SECONDS="3",
+        QUEUE_STALE_SECONDS="3",
+    ) as product:
         yield product
 
 

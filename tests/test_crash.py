@@ -3,7 +3,6 @@
 Eight clients buy without pause, each repeating a purchase under its idempotency key until it has a final
 answer, and write down what they were told. Meanwhile web processes, the worker and PostgreSQL are killed.
 Numbers by the month are renewed by a worker that is killed between its batches.
-The database is durable here: what is proven is what production promises.
 """
 
 import itertools
@@ -11,14 +10,13 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 import pytest
 import requests
 
-from tests.live import Saldo, kill, running, wait_for
+from tests.live import Saldo, kill, wait_for
 from tests.wire import V1, Answer, Client
 
 pytestmark = pytest.mark.xdist_group("crash")
@@ -108,19 +106,6 @@ class Buyers:
 def _noted(key: str, answer: Answer) -> Told:
     data = answer.json.get("data", {})
     return Told(key, answer.json.get("error", ""), answer.text, data.get("id"), data.get("phone"))
-
-
-@pytest.fixture(scope="module")
-def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Saldo]:
-    """A product of its own, on a durable database, that gives up on a dead request after 3 seconds."""
-    with running(
-        tmp_path_factory.mktemp("crash"),
-        durable=True,
-        PROVIDER_DEADLINE_SECONDS="1",
-        REQUEST_DEADLINE_SECONDS="3",
-        QUEUE_STALE_SECONDS="3",
-    ) as product:
-        yield product
 
 
 def test_nothing_acknowledged_is_lost_and_nothing_charged_twice_when_web_and_worker_are_killed(fragile: Saldo) -> None:

@@ -18,7 +18,7 @@ from tests.wire import V1, Client
 pytestmark = pytest.mark.xdist_group("crash")
 
 KILLS = 10
-RECIPIENTS = 1_500  # of each sending: more than one chunk, and more than one batch
+RECIPIENTS = 1_100  # of each sending: more than one chunk, and more than one batch
 MANY = 12_000
 LATER = "2099-01-01T00:00:00Z"
 DEPOSIT = Decimal(5_000)
