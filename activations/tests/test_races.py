@@ -53,7 +53,7 @@ def sms(order, message_id="sms-1", text="Your code is 482913", **facts):
 
 @pytest.mark.parametrize(
     ("ending", "paid", "rounds"),
-    [("cancel", "upfront", 200), ("cancel", "on_delivery", 100), ("expire", "upfront", 30)],
+    [("cancel", "upfront", 200), ("cancel", "on_delivery", 30), ("expire", "upfront", 30)],
 )
 def test_an_sms_and_an_end_at_once_are_never_both_and_never_neither(provider, ending, paid, rounds):
     make_fake_offer()

@@ -155,12 +155,12 @@ def test_where_staff_gave_all_back_the_end_gives_nothing(booster, buyer, order):
 
 def test_orders_are_asked_about_a_hundred_at_a_time(booster, buyer):
     views = make_smm_service("TikTok Views", rate="0.2")
-    for _ in range(205):
+    for _ in range(101):
         ordered(buyer, views, quantity=100)
     with time_machine.travel(timezone.now() + timedelta(minutes=5), tick=False):
-        assert smm.poll_due() == 205
-    assert [len(ids) for ids in booster.questions] == [100, 100, 5]
-    assert len({each for ids in booster.questions for each in ids}) == 205
+        assert smm.poll_due() == 101
+    assert [len(ids) for ids in booster.questions] == [100, 1]
+    assert len({each for ids in booster.questions for each in ids}) == 101
 
 
 def test_what_is_not_due_is_not_asked_about(booster, order):
