@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -16,6 +17,7 @@ from tests.openapi import DOCUMENTED, Document
 
 V1 = "/api/developer/v1"
 TIMEOUT_SECONDS = 40
+_READING = threading.Lock()
 
 
 class Answer:
@@ -52,8 +54,13 @@ def exact(text: str | bytes) -> Any:
 
 
 @cache
-def _document(url: str) -> Document:
+def _read_document(url: str) -> Document:
     return Document(url)
+
+
+def _document(url: str) -> Document:
+    with _READING:  # many threads begin at once: one reads, and the others wait
+        return _read_document(url)
 
 
 class _From(HTTPAdapter):
@@ -70,11 +77,20 @@ class _From(HTTPAdapter):
 class Client:
     """A customer's program. `address` keeps the failures of one test from counting against another.
 
-    Whatever it is answered must be as the OpenAPI document says.
+    Whatever it is answered must be as the OpenAPI document says, where it is `strict`.
     """
 
-    def __init__(self, url: str, key: str | None = None, *, token: str | None = None, address: str = "127.0.0.1"):
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        token: str | None = None,
+        address: str = "127.0.0.1",
+        strict: bool = True,
+    ) -> None:
         self.url = url
+        self.strict = strict
         self.session = requests.Session()
         self.session.trust_env = False
         self.session.mount("http://", _From(address))
@@ -86,7 +102,7 @@ class Client:
     def call(self, method: str, path: str, **options: Any) -> Answer:
         options = {"timeout": TIMEOUT_SECONDS, "allow_redirects": False} | options
         response = self.session.request(method, self.url + path, **options)
-        if path.startswith(DOCUMENTED):
+        if self.strict and path.startswith(DOCUMENTED):
             _document(self.url).check(method, path, response)
         return Answer(response)
 
