@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 import django
+import hypothesis
 import pytest
 from django.conf import settings
 from django.test import TransactionTestCase
@@ -41,6 +42,9 @@ settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # In the test's own thread: another would not see what its transaction has written.
 settings.PROVIDER_CALLS_AT_ONCE = 1
 
+# How long an example takes says what else the machine does.
+hypothesis.settings.register_profile("suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("suite")
 
 # Found anew for every test client, and served to browsers by the running product alone.
 settings.WHITENOISE_USE_FINDERS = False

@@ -195,7 +195,7 @@ FIELDS = st.sampled_from(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(path=st.sampled_from(list(SENDING)), body=st.dictionaries(FIELDS | st.text(max_size=5), JSON_VALUES, max_size=5))
 def test_whatever_json_is_sent(client: Client, path: str, body: dict[str, Any]) -> None:
     answer = client.post(path, data=json.dumps(body), headers=headers_for(path) | {"Content-Type": "application/json"})

@@ -190,7 +190,7 @@ def test_there_are_enough_examples_to_mean_something():
 
 
 @given(st.text(max_size=400))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_whatever_comes_the_answer_is_short_ascii_letters_and_digits(text):
     assert re.fullmatch(r"[A-Za-z0-9]{0,32}", extract_code(text), re.ASCII)
 
@@ -218,13 +218,13 @@ PIECES = [
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=60).map("".join))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_pieces_of_real_texts_in_any_order_are_survived(text):
     assert re.fullmatch(r"[A-Za-z0-9]{0,32}", extract_code(text), re.ASCII)
 
 
 @given(st.from_regex(r"[0-9]{6}", fullmatch=True), st.sampled_from(["Acme", "Зум", "微信", "🎉"]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_six_digits_behind_the_word_are_the_code(code, name):
     assert extract_code(f"{name}: your code is {code}. Do not share it.") == code
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
@@ -53,7 +53,7 @@ rules = st.lists(
 
 
 class ListsAndQuotesAgree(TestCase):
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=25)
     @given(catalogues, rules, st.sampled_from((*CURRENCIES, "GHS")), st.decimals("0.01", "2000", places=6).map(str))
     def test_bulk_and_single_quotes_agree(self, catalogue, rules, currency, rate):
         customer = Customer.objects.create(name="Kilimo")
