@@ -182,6 +182,7 @@ def test_the_printed_calculation(pounds: Client) -> None:
     (number,) = destination["numbers"]
     assert list(number) == ["phone_number", "destination", "sms", "rate", "total"]
     assert number["phone_number"] == 50670503888225
+    assert number["destination"] == destination["destination"] == "Costa Rica "  # at the default rate
 
 
 def test_numbers_are_grouped_by_destination_and_sums_are_exact(pounds: Client) -> None:

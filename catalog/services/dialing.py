@@ -13,6 +13,7 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
 # No shared dial code needs more digits than this after it to tell its countries apart.
 DEEPEST = 6
+LONGEST = 3 + DEEPEST
 DIGITS = "0123456789"
 
 Patterns = dict[str, "regex.Pattern[str]"]
@@ -32,6 +33,18 @@ def country_prefixes() -> dict[str, tuple[str, ...]]:
         for country, prefix in _shared(dial_code, (first, *others)) if others else ():
             prefixes.setdefault(country, []).append(prefix)
     return {country: tuple(sorted(found)) for country, found in prefixes.items()}
+
+
+def country_of(number: str) -> str | None:
+    """The country code (ISO 3166 alpha-2) of a number, digits from the dial code on; None where it is of none."""
+    countries = _by_prefix()
+    prefixes = (number[:length] for length in range(LONGEST, 0, -1))
+    return next((countries[prefix] for prefix in prefixes if prefix in countries), None)
+
+
+@cache
+def _by_prefix() -> dict[str, str]:
+    return {prefix: country for country, prefixes in country_prefixes().items() for prefix in prefixes}
 
 
 def _shared(dial_code: int, countries: tuple[str, ...]) -> Iterator[tuple[str, str]]:

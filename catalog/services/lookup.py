@@ -1,7 +1,10 @@
 """From what a customer sends to what we sell."""
 
+from collections.abc import Iterable
+
 from catalog.errors import InvalidCountry, InvalidService
 from catalog.models import Country, Service
+from catalog.services.dialing import country_of
 
 
 def find_service(slug: str) -> Service:
@@ -19,3 +22,10 @@ def find_country(code: str) -> Country:
     if country is None:
         raise InvalidCountry
     return country
+
+
+def countries_of(numbers: Iterable[str]) -> dict[str, str]:
+    """By number (digits from the dial code on), the name of its country; a number of none is absent."""
+    codes = {number: country_of(number) for number in numbers}
+    names = dict(Country.objects.filter(code__in=set(codes.values()) - {None}).values_list("code", "name"))
+    return {number: names[code] for number, code in codes.items() if code in names}

@@ -9,24 +9,14 @@ from phonenumbers import PhoneNumber, PhoneNumberType
 
 from catalog.models import Country, Operator, OperatorPrefix
 from catalog.services.countries import load_countries
-from catalog.services.dialing import country_prefixes
+from catalog.services.dialing import country_of, country_prefixes
 from catalog.services.networks import country_mcc, load_networks, network_prefixes
 from catalog.services.sms_destinations import create_destination
 
 PHONES = {PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
 
 
-@pytest.fixture(scope="module")
-def country_of():
-    by_prefix = {prefix: code for code, prefixes in country_prefixes().items() for prefix in prefixes}
-
-    def find(number):
-        return next(by_prefix[number[:end]] for end in range(len(number), 0, -1) if number[:end] in by_prefix)
-
-    return find
-
-
-def test_every_countrys_example_numbers_lead_to_it(country_of):
+def test_every_countrys_example_numbers_lead_to_it():
     for region in phonenumbers.SUPPORTED_REGIONS:
         for kind in (PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE):
             example = phonenumbers.example_number_for_type(region, kind)
@@ -35,7 +25,7 @@ def test_every_countrys_example_numbers_lead_to_it(country_of):
                 assert country_of(number) == phonenumbers.region_code_for_number(example), number
 
 
-def test_phones_of_shared_dial_codes_lead_where_libphonenumber_says(country_of):
+def test_phones_of_shared_dial_codes_lead_where_libphonenumber_says():
     shared = [code for code, regions in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items() if len(regions) > 1]
     chance, seen = random.Random(20261121), 0
     for dial_code in shared * 400:
@@ -45,6 +35,10 @@ def test_phones_of_shared_dial_codes_lead_where_libphonenumber_says(country_of):
             number = f"{dial_code}{found.national_number}"
             assert country_of(number) == phonenumbers.region_code_for_number(found), number
     assert seen > 300
+
+
+def test_what_is_no_number_is_of_no_country():
+    assert [country_of(number) for number in ("", "0", "999", "8835100")] == [None] * 4
 
 
 def test_no_two_countries_have_one_prefix():

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
+from catalog.services.lookup import countries_of
 from catalog.services.rates import Rate
 from config.api import plain
 from notifications.dialects.smsgic.asked import MOMENT_FORMAT
@@ -73,15 +74,20 @@ def seconds(moment: datetime) -> str:
 
 
 def calculation(found: Calculation) -> bytes:
-    """Every recipient under its destination, in the order in which destinations first appear."""
+    """Every recipient under its destination, in the order in which destinations first appear.
+
+    Who is at the default rate is under the country of the number.
+    """
     groups: dict[str, Group] = {}
-    kinds: dict[tuple[int, int, int], Kind] = {}  # by identity: who shares a rate shares the objects
+    kinds: dict[tuple[int, int, int, str], Kind] = {}  # by identity: who shares a rate shares the objects
+    elsewhere = countries_of({digits(line) for line in found.lines if line.rate.country_id is None})
     for line in found.lines:
-        identity = (id(line.rate), id(line.price), line.segments)
+        country = "" if line.rate.country_id else elsewhere.get(digits(line), "")
+        identity = (id(line.rate), id(line.price), line.segments, country)
         kind = kinds.get(identity)
         if kind is None:
-            group = groups.setdefault(line.rate.destination, Group())
-            kind = kinds[identity] = Kind(line, group)
+            destination = f"{country} " if country else line.rate.destination
+            kind = kinds[identity] = Kind(line, destination, groups.setdefault(destination, Group()))
         kind.recipients += 1
         # An integer, as printed: JSON knows none that begins with a zero.
         kind.written.append(f'{{"phone_number": {line.number.lstrip("+0") or 0}, {kind.rest}')
@@ -89,6 +95,10 @@ def calculation(found: Calculation) -> bytes:
     info = {"sms_count": sms_count, "subtotal": found.subtotal, "total": found.total, "tax": found.tax}
     destinations = ", ".join(group.shown(name) for name, group in groups.items())
     return f'{{"calculate": {{"info": {_object(info)}, "destinations": [{destinations}]}}}}'.encode()
+
+
+def digits(line: Line) -> str:
+    return line.number.removeprefix("+")
 
 
 class Group:
@@ -111,13 +121,13 @@ class Group:
 class Kind:
     """Recipients who differ by nothing but their number: the rest of what is said of them is written once."""
 
-    def __init__(self, line: Line, group: Group) -> None:
+    def __init__(self, line: Line, destination: str, group: Group) -> None:
         self.line = line
         self.recipients = 0
         self.written = group.written
         group.kinds.append(self)
         facts = {
-            "destination": line.rate.destination,
+            "destination": destination,
             "sms": line.segments,
             "rate": line.rate.amount,
             "total": line.price,
