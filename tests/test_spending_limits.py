@@ -53,6 +53,9 @@ def test_a_wallet_that_runs_low_is_told_once_for_each_level(saldo: Saldo, receiv
     client.delete(f"{V1}/webhook-endpoints/{endpoint}")
 
     told = [exact(body)["data"] for _, body in receiver.letters]
-    assert [(each["level"], each["available"]) for each in told] == [("0.95", "0.9"), ("0.9", "0.8")]
+    assert [(each["level"], each["available"]) for each in told] == [
+        (Decimal("0.95"), Decimal("0.9")),
+        (Decimal("0.9"), Decimal("0.8")),
+    ]
     mails = "SELECT count(*) FROM wallets_lowbalancealert WHERE level IN (0.95, 0.9)"
     assert saldo.value(mails) == 2
