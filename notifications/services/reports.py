@@ -21,9 +21,11 @@ from notifications.services.rows import among
 Effect = DeliveryReport.Effect
 State = Message.State
 
+# Looked up one by one: before its first statistics, all rows of a table that grows are read for `= ANY`.
 SEEN = """
-SELECT provider_message_id, status, error_code, effect = 'parked' FROM notifications_deliveryreport
- WHERE provider_message_id = ANY(%s)
+SELECT seen.* FROM unnest(%s::text[]) AS sid CROSS JOIN LATERAL (
+    SELECT provider_message_id, status, error_code, effect = 'parked'
+      FROM notifications_deliveryreport WHERE provider_message_id = sid OFFSET 0) AS seen
 """
 # The same report again only counts up.
 KEEP = """

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.django_db
         ("statement_timeout", "20s"),
         ("idle_in_transaction_session_timeout", "30s"),
         ("plan_cache_mode", "force_custom_plan"),
+        ("random_page_cost", "1.1"),
         ("TimeZone", "UTC"),
         ("transaction_isolation", "read committed"),
     ],
