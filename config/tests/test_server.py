@@ -32,7 +32,14 @@ def port() -> int:
 
 def start(folder: Path, port: int) -> Running:
     """As from a newcomer's shell: none of the suite's settings."""
-    nothing = {"SALDO_ENV": "", "SECRET_KEY": "", "KEY_PEPPERS": "", "ENCRYPTION_KEYS": "", "DATABASE_URL": ""}
+    nothing = {
+        "SALDO_PG_VERSION": "18",
+        "SALDO_ENV": "",
+        "SECRET_KEY": "",
+        "KEY_PEPPERS": "",
+        "ENCRYPTION_KEYS": "",
+        "DATABASE_URL": "",
+    }
     return Running("-m", "config.server", SALDO_DATA=str(folder), PORT=str(port), DJANGO_SETTINGS_MODULE="", **nothing)
 
 
