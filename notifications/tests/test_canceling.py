@@ -8,10 +8,18 @@ from django.utils import timezone
 
 from notifications import services
 from notifications.models import Message, Sending
-from notifications.services import dispatching
+from notifications.providers import ProviderError
+from notifications.services import answers, dispatching
 from notifications.services.sendings import canceling
 from notifications.tests.factories import balance, differences, make_buyer, together
-from notifications.tests.sending_factories import hand_over_and_report, make_sms_world, numbers, settle, wish
+from notifications.tests.sending_factories import (
+    hand_over_and_report,
+    let_time_pass,
+    make_sms_world,
+    numbers,
+    settle,
+    wish,
+)
 from wallets.models import Event, Wallet
 from wallets.services import Buyer
 
@@ -83,6 +91,38 @@ def test_a_request_ends_in_time_and_a_tick_does_the_rest(buyer, monkeypatch):
     services.finish_canceling()
 
     prove_all_came_back(buyer, sending)
+
+
+@pytest.mark.parametrize("answer", [ProviderError("429", permanent=False), None], ids=["not now", "unknown"])
+def test_what_a_call_did_not_take_is_canceled_too_and_never_sent_later(buyer, answer):
+    sending = send(buyer)
+    (called,) = dispatching.start_calling([Message.objects.first().pk])
+    cancel(sending)
+
+    answers.apply_answers({called.pk: answer})
+    services.finish_canceling()
+    if answer is None:
+        let_time_pass(sending, minutes=5)
+        services.settle_due()  # the provider knows nothing of it
+    let_time_pass(sending, minutes=1)
+    assert services.dispatch_due() == 0
+    services.finish_canceling()
+    settle()
+
+    prove_all_came_back(buyer, sending)
+
+
+def test_one_that_cannot_be_canceled_does_not_stop_the_others(buyer, monkeypatch):
+    monkeypatch.setattr(canceling, "REQUEST_SECONDS", -1)
+    bad, good = cancel(send(buyer)), cancel(send(buyer))
+    go_on = canceling._go_on
+    monkeypatch.setattr(canceling, "_go_on", lambda each, stop: 1 / 0 if each == bad else go_on(each, stop=stop))
+
+    services.finish_canceling()
+
+    assert list(Sending.objects.being_canceled()) == [bad]
+    good.refresh_from_db()
+    assert good.status == "canceled"
 
 
 def test_of_another_sending_all_goes_out(buyer, monkeypatch):

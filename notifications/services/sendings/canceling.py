@@ -5,6 +5,7 @@ One transaction for 100,000 messages would hold their locks for many seconds.
 
 import time
 
+import structlog
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -18,6 +19,8 @@ from notifications.services.sendings.settling import settle_chunk
 from notifications.services.telling import message_news
 from wallets.services import emit_many
 
+log = structlog.get_logger(__name__)
+
 State = Message.State
 
 # A request that takes back a very large one ends after this; a tick does the rest.
@@ -28,9 +31,9 @@ TICK_SECONDS = 2
 def cancel_sending(*, sending: Sending, actor: str) -> Sending:
     """Cancel every message that was not handed over yet, and give its money back.
 
-    From its first commit on nobody takes one of them to hand it over; what is not canceled within
-    REQUEST_SECONDS, or was cut short, a tick cancels. Again the same for one that was canceled. Raises WrongState
-    where all of it was handed over.
+    From its first commit on nobody takes one of them to hand it over. What is not canceled within
+    REQUEST_SECONDS, was cut short, or was in a call that turns out not to have taken it, a tick cancels. Again the
+    same for one that was canceled. Raises WrongState where all of it was handed over.
     """
     if _waiting(_messages(sending)).exists():
         Sending.objects.filter(pk=sending.pk, canceling_since=None).update(canceling_since=timezone.now())
@@ -38,7 +41,8 @@ def cancel_sending(*, sending: Sending, actor: str) -> Sending:
     if sending.canceling_since is not None:
         _go_on(sending, stop=time.monotonic() + REQUEST_SECONDS)
         sending.refresh_from_db()
-    if sending.canceling_since is None and not _messages(sending).filter(state=State.CANCELED).exists():
+    messages = _messages(sending)
+    if not _waiting(messages).exists() and not messages.filter(state=State.CANCELED).exists():
         raise WrongState(status=sending.status)
     return sending
 
@@ -48,7 +52,11 @@ def finish_canceling(*, seconds: float = TICK_SECONDS) -> int:
     stop = time.monotonic() + seconds
     begun = list(Sending.objects.being_canceled().order_by("canceling_since", "id"))
     for sending in begun:
-        _go_on(sending, stop=stop)
+        try:
+            _go_on(sending, stop=stop)
+        except Exception:
+            # One bad sending must not stop the others; the next tick tries it again.
+            log.exception("sending could not be canceled", sending=sending.pk)
     return len(begun)
 
 
@@ -59,12 +67,15 @@ def _go_on(sending: Sending, *, stop: float) -> None:
             return
         if _cancel_chunk(chunk_id):
             settle_chunk(chunk_id)
-    Sending.objects.filter(pk=sending.pk).update(canceling_since=None)
+    # What is in a call may still come back as not taken: it waits again then, and is to be canceled, not sent.
+    undecided = Message.objects.filter(chunk__in=unfinished.order_by()).exclude(dispatch=Message.Dispatch.DONE)
+    if not undecided.exclude(state__in=Message.FINAL).exists():
+        Sending.objects.filter(pk=sending.pk).update(canceling_since=None)
 
 
 @transaction.atomic
 def _cancel_chunk(chunk_id: int) -> bool:
-    """Cancel what waits in a chunk. Whatever a worker is calling with by now goes out."""
+    """Cancel what waits in a chunk. What a worker is calling with by now goes out where the call takes it."""
     list(Chunk.objects.locked().filter(pk=chunk_id).values_list("pk"))
     ids = list(_waiting(Message.objects.filter(chunk=chunk_id)).locked().order_by("id").values_list("pk", flat=True))
     if not ids:
